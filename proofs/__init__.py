@@ -1,0 +1,1 @@
+"""The theorems that approxmm relies on, each with steps that are checked by SymPy."""
