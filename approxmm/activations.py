@@ -1,0 +1,167 @@
+"""Activation functions: one class each, usable in NumPy and inside compiled loops.
+
+An activation is a NamedTuple of its parameters. `value` and `slope` are scalar
+and compiled, dispatched on the class; `apply` and `apply_slope` map arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from approxmm._compile import compiled
+from approxmm.dispatch import generic
+from approxmm.errors import InputError
+
+__all__ = ["ACTIVATIONS", "Activation", "apply", "apply_slope", "get_activation", "slope", "value"]
+
+
+class Linear(NamedTuple):
+    """φ(z) = z."""
+
+
+class Relu(NamedTuple):
+    """φ(z) = max(z, 0)."""
+
+
+class LeakyRelu(NamedTuple):
+    """φ(z) = z for z > 0, `leak`·z otherwise."""
+
+    leak: float = 0.01
+
+
+class Tanh(NamedTuple):
+    """φ(z) = tanh z."""
+
+
+class Sigmoid(NamedTuple):
+    """φ(z) = 1 / (1 + exp(−z))."""
+
+
+Activation = Linear | Relu | LeakyRelu | Tanh | Sigmoid
+
+ACTIVATIONS: dict[str, Activation] = {
+    "linear": Linear(),
+    "relu": Relu(),
+    "leaky_relu": LeakyRelu(),
+    "tanh": Tanh(),
+    "sigmoid": Sigmoid(),
+}
+
+
+@generic
+def value(activation: Activation, z: float) -> float:  # type: ignore[empty-body]
+    """Return φ(z) of a scalar."""
+
+
+@generic
+def slope(activation: Activation, z: float) -> float:  # type: ignore[empty-body]
+    """Return φ′(z) of a scalar; at a kink, the left derivative (0 for ReLU, as the frameworks choose)."""
+
+
+@value.register(Linear)  # type: ignore[attr-defined]
+@compiled
+def _linear_value(activation: Linear, z: float) -> float:
+    return z
+
+
+@slope.register(Linear)  # type: ignore[attr-defined]
+@compiled
+def _linear_slope(activation: Linear, z: float) -> float:
+    return 1.0
+
+
+@value.register(Relu)  # type: ignore[attr-defined]
+@compiled
+def _relu_value(activation: Relu, z: float) -> float:
+    # Written so that NaN passes through: `max(z, 0)` would hide divergence.
+    return z * 0 if z <= 0 else z
+
+
+@slope.register(Relu)  # type: ignore[attr-defined]
+@compiled
+def _relu_slope(activation: Relu, z: float) -> float:
+    return 0.0 if z <= 0 else 1.0
+
+
+@value.register(LeakyRelu)  # type: ignore[attr-defined]
+@compiled
+def _leaky_value(activation: LeakyRelu, z: float) -> float:
+    return activation.leak * z if z <= 0 else z
+
+
+@slope.register(LeakyRelu)  # type: ignore[attr-defined]
+@compiled
+def _leaky_slope(activation: LeakyRelu, z: float) -> float:
+    return activation.leak if z <= 0 else 1.0
+
+
+@value.register(Tanh)  # type: ignore[attr-defined]
+@compiled
+def _tanh_value(activation: Tanh, z: float) -> float:
+    return math.tanh(z)
+
+
+@slope.register(Tanh)  # type: ignore[attr-defined]
+@compiled
+def _tanh_slope(activation: Tanh, z: float) -> float:
+    return 1.0 - math.tanh(z) ** 2
+
+
+@value.register(Sigmoid)  # type: ignore[attr-defined]
+@compiled
+def _sigmoid_value(activation: Sigmoid, z: float) -> float:
+    # tanh saturates where exp would overflow.
+    return 0.5 * (1.0 + math.tanh(0.5 * z))
+
+
+@slope.register(Sigmoid)  # type: ignore[attr-defined]
+@compiled
+def _sigmoid_slope(activation: Sigmoid, z: float) -> float:
+    s = 0.5 * (1.0 + math.tanh(0.5 * z))
+    return s * (1.0 - s)
+
+
+@compiled
+def _map_value(activation: Any, z: np.ndarray, out: np.ndarray) -> None:
+    for i in range(z.size):
+        out[i] = value(activation, z[i])
+
+
+@compiled
+def _map_slope(activation: Any, z: np.ndarray, out: np.ndarray) -> None:
+    for i in range(z.size):
+        out[i] = slope(activation, z[i])
+
+
+def apply(activation: Activation, z: np.ndarray) -> np.ndarray:
+    """Return φ(z) elementwise, a new C-ordered array of z's shape and dtype."""
+    out = np.empty(z.shape, dtype=z.dtype)
+    _map_value(activation, np.ascontiguousarray(z).reshape(-1), out.reshape(-1))
+    return out
+
+
+def apply_slope(activation: Activation, z: np.ndarray) -> np.ndarray:
+    """Return φ′(z) elementwise, a new C-ordered array of z's shape and dtype."""
+    out = np.empty(z.shape, dtype=z.dtype)
+    _map_slope(activation, np.ascontiguousarray(z).reshape(-1), out.reshape(-1))
+    return out
+
+
+def get_activation(name: str) -> Activation:
+    """Return the activation called `name` with its default parameters.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    try:
+        return ACTIVATIONS[name]
+    except KeyError:
+        close = get_close_matches(name, ACTIVATIONS, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise InputError(f"activation={name!r} is unknown; {hint}choose one of {', '.join(ACTIVATIONS)}") from None

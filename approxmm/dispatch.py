@@ -1,0 +1,67 @@
+"""Compile-time dispatch on the type of a state.
+
+A sampling method, an activation and an optimiser each have parameters that
+compiled loops read: a NamedTuple of arrays and numbers, the *state*. Its class
+names the implementation. A generic function made here is a plain Python
+function that looks the class up; inside compiled code the same look-up happens
+during type inference, so a loop written once is compiled for each class with
+direct, inlinable calls, and Numba's disk cache works (its key is the class).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba.extending import overload
+
+__all__ = ["generic"]
+
+
+class _Implementations(dict[type, Callable[..., Any]]):
+    """From state class to compiled implementation, filled by the modules that define the states."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+    def of(self, state_class: type) -> Callable[..., Any]:
+        """Return the implementation for `state_class`."""
+        try:
+            return self[state_class]
+        except KeyError:
+            raise TypeError(f"no {self.what} is registered for the state class {state_class.__name__}") from None
+
+
+def generic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make `function` dispatch on the class of its first argument, in Python and in compiled code.
+
+    The body of `function` is not used, only its parameters' names and its
+    documentation. The result has an attribute `register(state_class)`, a decorator for
+    implementations with the same parameters.
+    """
+    implementations = _Implementations(function.__name__)
+
+    def dispatching(state: Any, *rest: Any) -> Any:
+        return implementations.of(type(state))(state, *rest)
+
+    def register(state_class: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        def decorator(implementation: Callable[..., Any]) -> Callable[..., Any]:
+            implementations[state_class] = implementation
+            return implementation
+
+        return decorator
+
+    dispatching.__name__, dispatching.__doc__ = function.__name__, function.__doc__
+    dispatching.__module__ = function.__module__
+    dispatching.register = register  # type: ignore[attr-defined]
+
+    @overload(dispatching, strict=False)
+    def resolve(state: Any, *rest: Any) -> Any:
+        state_class = getattr(state, "instance_class", None)
+        if state_class not in implementations:
+            return None
+        implementation = implementations[state_class]
+        return lambda state, *rest: implementation(state, *rest)
+
+    return dispatching

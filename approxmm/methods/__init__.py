@@ -1,0 +1,19 @@
+"""The sampling methods, one file each; see `approxmm.methods.contract` for what each provides."""
+
+from approxmm.methods.budget import Budget
+from approxmm.methods.contract import Claims, Cost, Method, refresh, select
+from approxmm.methods.registry import available_methods, get_method, method_class
+from approxmm.methods.scale_moments import ScaleMoments
+
+__all__ = [
+    "Budget",
+    "Claims",
+    "Cost",
+    "Method",
+    "ScaleMoments",
+    "available_methods",
+    "get_method",
+    "method_class",
+    "refresh",
+    "select",
+]

@@ -1,0 +1,108 @@
+"""What the samplers of column–row pairs share: an importance for each pair.
+
+The pair i of a product a W contributes ``a_i W_i·``; its importance is |a_i|·‖W_i·‖
+(``optimal``), ‖W_i·‖ (``weights``, which needs no look at the data) or 1 (``uniform``).
+For a batch that shares one draw, |a_i| is the norm of the batch's column i.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from approxmm._compile import compiled, compiled_fast
+from approxmm.errors import InputError
+from approxmm.methods.contract import Method
+
+__all__ = ["PROBABILITIES", "RowSampler", "fill_importance", "norm_table", "refresh_norms", "row_norms"]
+
+# name -> (by_input, by_weights)
+PROBABILITIES = {"optimal": (True, True), "weights": (False, True), "uniform": (False, False)}
+
+
+@dataclass(frozen=True)
+class RowSampler(Method):
+    """A method that samples column–row pairs by importance.
+
+    Parameters
+    ----------
+    budget : float, int or Budget
+    probabilities : {"optimal", "weights", "uniform"}
+        What a pair's importance is.
+    """
+
+    probabilities: str = "optimal"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.probabilities not in PROBABILITIES:
+            raise InputError(
+                f"probabilities={self.probabilities!r} is unknown; choose one of {', '.join(PROBABILITIES)}"
+            )
+
+    @property
+    def by_input(self) -> bool:
+        """Whether the importance depends on the data."""
+        return PROBABILITIES[self.probabilities][0]
+
+    @property
+    def by_weights(self) -> bool:
+        """Whether the importance depends on the weights."""
+        return PROBABILITIES[self.probabilities][1]
+
+    def importance(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return each pair's importance, (n,), float64 or exact."""
+        factor = abs(x) if self.by_input else x * 0 + 1
+        return factor * row_norms(weights) if self.by_weights else factor
+
+    def upkeep(self, n: int, m: int) -> float:
+        """Return the multiplications that keep the row norms true after all weights changed."""
+        return float(n * m) if self.by_weights else 0.0
+
+    def selection_cost(self, batch: int, n: int) -> float:
+        """Return the multiplications that turn a batch into importances."""
+        return float((batch if self.by_input else 0) * n + (n if self.by_weights else 0))
+
+
+def row_norms(weights: np.ndarray) -> np.ndarray:
+    """Return the Euclidean norms of the rows of (n, m) `weights`: float64, or exact where they are rational."""
+    if weights.dtype == object:
+        return np.array([_rational_sqrt(sum(w * w for w in row)) for row in weights], dtype=object)
+    norms: np.ndarray = np.sqrt(np.einsum("ij,ij->i", weights, weights, dtype=np.float64))
+    return norms
+
+
+def _rational_sqrt(square: Fraction) -> Fraction:
+    square = Fraction(square)
+    root = Fraction(math.isqrt(square.numerator), math.isqrt(square.denominator))
+    if root * root != square:
+        raise InputError(f"the squared row norm {square} has no rational root; choose rows with rational norms")
+    return root
+
+
+def norm_table(weights: Sequence[np.ndarray], use: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return all layers' row norms in one float64 array (ones if not `use`), and where each layer starts."""
+    start = np.cumsum([0] + [W.shape[0] for W in weights]).astype(np.int64)
+    norms = np.concatenate([row_norms(W) if use else np.ones(W.shape[0]) for W in weights])
+    return norms, start
+
+
+@compiled
+def fill_importance(x: np.ndarray, norms: np.ndarray, by_input: bool, out: np.ndarray) -> None:
+    """Write each pair's importance to `out` (n,)."""
+    for i in range(x.size):
+        out[i] = abs(x[i]) * norms[i] if by_input else norms[i]
+
+
+@compiled_fast
+def refresh_norms(norms: np.ndarray, weights: np.ndarray, changed: np.ndarray) -> None:
+    """Recompute the norms (float64) of the `changed` rows of `weights`."""
+    for i in changed:
+        total = 0.0
+        for w in weights[i]:
+            total += float(w) * float(w)
+        norms[i] = math.sqrt(total)

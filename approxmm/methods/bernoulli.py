@@ -1,0 +1,175 @@
+"""Bernoulli column–row sampling: each pair is kept or not, independently (Adelman et al. 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from approxmm._compile import compiled
+from approxmm.methods._rows import RowSampler, fill_importance, norm_table, refresh_norms
+from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
+from approxmm.methods.scale_moments import ScaleMoments
+from approxmm.random import Key, fill_uniform
+
+__all__ = ["Bernoulli", "keep_probabilities"]
+
+
+class BernoulliState(NamedTuple):
+    """Expected kept pairs of each layer (L,) float64; row norms of all layers; where each layer starts."""
+
+    expected: np.ndarray
+    norms: np.ndarray
+    start: np.ndarray
+    by_input: bool
+    by_weights: bool
+
+
+@dataclass(frozen=True)
+class Bernoulli(RowSampler):
+    """Pair i is kept with probability p_i and scaled by 1/p_i, independently.
+
+    With ``probabilities="optimal"``, p_i = min(1, τ |a_i|‖W_i·‖) with τ such that Σ p_i is the
+    budget: the p that minimise the expected squared error Σ (1/p_i − 1) a_i²‖W_i·‖². Pairs
+    with p_i = 1 are kept surely. When fewer pairs than the budget contribute, all of them are kept.
+    """
+
+    name: ClassVar[str] = "bernoulli"
+    title: ClassVar[str] = "Bernoulli column–row sampling"
+
+    @property
+    def claims(self) -> Claims:
+        """Unbiased; exact at full budget."""
+        return Claims(
+            side="inner",
+            unbiased=True,
+            reads="input" if self.by_input else "nothing",
+            shareable=True,
+            exact_at_full_budget=True,
+            products=frozenset({"forward", "input_gradient", "weight_gradient"}),
+            budget="expected fraction or number of pairs kept",
+            citation="Adelman, Levy, Hakimi, Silberstein, NeurIPS (2021), arXiv:1805.08079",
+        )
+
+    def build(self, weights: Sequence[np.ndarray]) -> BernoulliState:
+        """Return expected counts and row norms of every layer."""
+        norms, start = norm_table(weights, self.by_weights)
+        expected = np.array([self.budget.expected(W.shape[0]) for W in weights])
+        return BernoulliState(expected, norms, start, self.by_input, self.by_weights)
+
+    def _probabilities(self, importance: np.ndarray) -> np.ndarray:
+        expected = self.budget.expected(len(importance))
+        return keep_probabilities(importance, Fraction(expected) if importance.dtype == object else expected)
+
+    def moments_of(self, importance: np.ndarray) -> ScaleMoments:
+        """Mean 1, variance (1 − p_i)/p_i where p_i > 0, 0 elsewhere; independent."""
+        p = self._probabilities(importance)
+        support = (p > 0) + importance * 0
+        variance = np.array([(1 - q) / q if q > 0 else q for q in p], dtype=importance.dtype)
+        return ScaleMoments(mean=support, diagonal=variance, common=0, support=support)
+
+    def outcomes_of(self, importance: Sequence[Fraction]) -> Iterator[Outcome]:
+        """Yield every mask of positive probability."""
+        p = self._probabilities(np.array([Fraction(w) for w in importance], dtype=object))
+        for mask in product((True, False), repeat=len(p)):
+            probability = Fraction(1)
+            for bit, q in zip(mask, p, strict=True):
+                probability *= q if bit else 1 - q
+            if probability:
+                yield probability, tuple(1 / q if bit else Fraction(0) for bit, q in zip(mask, p, strict=True))
+
+    def cost(self, batch: int, n: int, m: int) -> Cost:
+        """Return the expected multiplications."""
+        return Cost(
+            product=batch * self.budget.expected(n) * m,
+            selection=self.selection_cost(batch, n),
+            upkeep=self.upkeep(n, m),
+        )
+
+
+def keep_probabilities(importance: np.ndarray, expected: float | Fraction) -> np.ndarray:
+    """Return p_i = min(1, τ w_i) with Σ p_i = `expected` (water-filling), (n,), in the arithmetic of `importance`.
+
+    Parameters
+    ----------
+    importance : (n,) array, non-negative
+    expected : number
+        Expected count. If no more than `expected` items are positive, these get 1 and the others 0.
+    """
+    p = importance * 0
+    sure = p > 0
+    while True:
+        rest = importance[~sure]
+        total = rest.sum()
+        if not total > 0:
+            break
+        tau = (expected - sure.sum()) / total
+        newly = ~sure & (importance * tau >= 1)
+        if not newly.any():
+            p[~sure] = rest * tau
+            break
+        sure |= newly
+    p[sure] = importance[sure] * 0 + 1
+    return p
+
+
+@compiled
+def fill_keep_probabilities(importance: np.ndarray, expected: float) -> None:
+    """Replace `importance` (n,) by the water-filled probabilities, in place; sure items become exactly 1."""
+    n = importance.size
+    sure, total = 0, 0.0
+    for i in range(n):
+        total += importance[i]
+    while total > 0.0:
+        # A pass marks (by −1) what the present τ saturates; each pass only grows the sure set.
+        tau = (expected - sure) / total
+        before, rest = sure, 0.0
+        for i in range(n):
+            if importance[i] * tau >= 1.0:
+                importance[i] = -1.0
+                sure += 1
+            elif importance[i] > 0.0:
+                rest += importance[i]
+        if sure == before:
+            for i in range(n):
+                if importance[i] > 0.0:
+                    importance[i] *= tau
+            break
+        total = rest
+    for i in range(n):
+        if importance[i] < 0.0:
+            importance[i] = 1.0
+
+
+@select.register(BernoulliState)  # type: ignore[attr-defined]
+@compiled
+def select_bernoulli(
+    state: BernoulliState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
+) -> int:
+    """Keep each pair with its probability."""
+    n = x.size
+    p, uniforms = np.empty(n), np.empty(n)
+    start = state.start[layer]
+    fill_importance(x, state.norms[start : start + n], state.by_input, p)
+    fill_keep_probabilities(p, state.expected[layer])
+    fill_uniform(key, uniforms)
+    count = 0
+    for i in range(n):
+        if uniforms[i] < p[i]:
+            index[count] = i
+            scale[count] = 1.0 / p[i]
+            count += 1
+    return count
+
+
+@refresh.register(BernoulliState)  # type: ignore[attr-defined]
+@compiled
+def refresh_bernoulli(state: BernoulliState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
+    """Recompute the norms of changed rows."""
+    if state.by_weights:
+        start = state.start[layer]
+        refresh_norms(state.norms[start : start + weights.shape[0]], weights, changed)

@@ -1,0 +1,192 @@
+"""What every sampling method provides.
+
+A method is a probability law over a diagonal: random scales ξ on the inner side of a
+product, ``(a ∘ ξ) W``, or scales μ on its output side, ``μ ∘ φ(a W + b)``. Its
+file holds the law (moments, outcomes), the compiled draw, and its cost; every other part
+of the package works on the law and never asks for the method's name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from approxmm.dispatch import generic
+from approxmm.methods.budget import Budget
+from approxmm.methods.scale_moments import ScaleMoments
+from approxmm.random import Key
+
+__all__ = ["Claims", "Cost", "Method", "Outcome", "refresh", "select"]
+
+Outcome = tuple[Fraction, tuple[Fraction, ...]]
+Side = Literal["inner", "output"]
+Product = Literal["forward", "input_gradient", "weight_gradient"]
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a method states about itself; the contract tests check it.
+
+    Attributes
+    ----------
+    side : {"inner", "output"}
+        Which side of the product carries the scales.
+    unbiased : bool
+        E ξ_i = 1 wherever item i contributes to the product.
+    reads : {"nothing", "input", "pre_activation"}
+        What the law depends on besides weights. For ``input`` and a batch that shares one draw, the
+        norms of the batch's columns take the place of |a_i|.
+    shareable : bool
+        Whether a batch may share one draw.
+    exact_at_full_budget : bool
+        Budget 1.0 gives the exact product.
+    products : frozenset
+        Which of the three products of training the method can stand in for.
+    budget : str
+        What the budget counts.
+    citation : str
+    """
+
+    side: Side
+    unbiased: bool
+    reads: Literal["nothing", "input", "pre_activation"]
+    shareable: bool
+    exact_at_full_budget: bool
+    products: frozenset[Product]
+    budget: str
+    citation: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Multiplications of one product: the one cost axis that all methods share.
+
+    Attributes
+    ----------
+    product : float
+        Of the sampled product itself (expected).
+    selection : float
+        Of finding what to compute, per product.
+    upkeep : float
+        Of keeping norms or indexes true after a change of all weights.
+    """
+
+    product: float
+    selection: float = 0.0
+    upkeep: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All multiplications."""
+        return self.product + self.selection + self.upkeep
+
+
+@generic
+def select(state: Any, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray) -> int:  # type: ignore[empty-body]
+    """Draw the items that are computed, and their scales (compiled; dispatched on the state's class).
+
+    Parameters
+    ----------
+    state : NamedTuple
+        From `Method.build`.
+    layer : int
+        Position of the product in the list given to `build`, from 0.
+    x : (size,) float array
+        What the law reads (see `Claims.reads`); its length is the side's length in any case.
+    key : Key
+        What the draw is for.
+    index : (size,) int64 array, written
+        Active items, increasing, each once.
+    scale : (size,) float array, written
+        Their scales.
+
+    Returns
+    -------
+    int
+        Number of active items.
+    """
+
+
+@generic
+def refresh(state: Any, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
+    """Bring the state up to date after the items `changed` of the sampled side got new weights (compiled).
+
+    Parameters
+    ----------
+    state : NamedTuple
+        From `Method.build`; its arrays are updated in place.
+    layer : int
+        As for `select`.
+    weights : (n, m) float array
+        The new weights.
+    changed : int64 array
+        Rows (inner side) or columns (output side) that changed.
+    """
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """Base of all sampling methods: parameters in, law out. Immutable.
+
+    Parameters
+    ----------
+    budget : float, int or Budget
+        Fraction or count of the sampled side.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    budget: Budget = field(default_factory=lambda: Budget(0.1))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "budget", Budget.of(self.budget))
+
+    @property
+    @abstractmethod
+    def claims(self) -> Claims:
+        """What the method states about itself."""
+
+    @abstractmethod
+    def build(self, weights: Sequence[np.ndarray]) -> Any:
+        """Return the state that `select` reads: a NamedTuple for the products with these (n, m) weights."""
+
+    @abstractmethod
+    def importance(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return what the law is a function of, one number an item: (size,), float64 or exact Fractions.
+
+        Parameters
+        ----------
+        x : (size,) array
+            Input (inner side) or pre-activation (output side) of one example.
+        weights : (n, m) array
+        """
+
+    @abstractmethod
+    def moments_of(self, importance: np.ndarray) -> ScaleMoments:
+        """Return the exact moments of the scales given `importance`, in its arithmetic."""
+
+    @abstractmethod
+    def outcomes_of(self, importance: Sequence[Fraction]) -> Iterator[Outcome]:
+        """Yield every (probability, scales) of the law for a tiny side, in rational arithmetic."""
+
+    @abstractmethod
+    def cost(self, batch: int, n: int, m: int) -> Cost:
+        """Return the multiplications of one product (batch × n)·(n × m)."""
+
+    def scale_moments(self, x: np.ndarray, weights: np.ndarray) -> ScaleMoments:
+        """Return the exact moments of the scales for one example, given what the law reads."""
+        return self.moments_of(self.importance(x, weights))
+
+    def side_length(self, weights: np.ndarray) -> int:
+        """Return the number of items on the sampled side of a product with these (n, m) weights."""
+        return int(weights.shape[0] if self.claims.side == "inner" else weights.shape[1])
+
+    def describe(self) -> dict[str, Any]:
+        """Return name and parameters as plain values."""
+        options = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "budget"}
+        return {"name": self.name, "budget": self.budget.value, **options}

@@ -1,0 +1,111 @@
+"""Dropout: each node of a layer is kept with the same probability (Srivastava et al. 2014)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from approxmm._compile import compiled
+from approxmm.methods.contract import Claims, Cost, Method, Outcome, refresh, select
+from approxmm.methods.scale_moments import ScaleMoments
+from approxmm.random import Key, fill_uniform
+
+__all__ = ["Dropout"]
+
+
+class DropoutState(NamedTuple):
+    """Keep probability of each layer, float64 (L,)."""
+
+    keep: np.ndarray
+
+
+@dataclass(frozen=True)
+class Dropout(Method):
+    """Inverted dropout: node j is kept with probability p and scaled by 1/p, independently.
+
+    The budget is the expected kept fraction (or number) of nodes; note that
+    frameworks call 1 − p the dropout *rate*.
+    """
+
+    name: ClassVar[str] = "dropout"
+    title: ClassVar[str] = "dropout (inverted scaling)"
+
+    @property
+    def claims(self) -> Claims:
+        """Unbiased, blind to data and weights."""
+        return Claims(
+            side="output",
+            unbiased=True,
+            reads="nothing",
+            shareable=True,
+            exact_at_full_budget=True,
+            products=frozenset({"forward", "input_gradient", "weight_gradient"}),
+            budget="expected fraction or number of nodes kept",
+            citation="Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, JMLR 15 (2014)",
+        )
+
+    def keep_probability(self, size: int) -> float:
+        """Return p for a layer of `size` nodes."""
+        return self.budget.expected(size) / size
+
+    def build(self, weights: Sequence[np.ndarray]) -> DropoutState:
+        """Return each layer's keep probability."""
+        return DropoutState(np.array([self.keep_probability(W.shape[1]) for W in weights]))
+
+    def importance(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return ones: all nodes are alike."""
+        return x * 0 + 1
+
+    def _exact_keep(self, importance: np.ndarray | Sequence[Fraction]) -> Fraction:
+        return Fraction(self.budget.expected(len(importance))) / len(importance)
+
+    def moments_of(self, importance: np.ndarray) -> ScaleMoments:
+        """Mean 1, variance (1 − p)/p, independent."""
+        one = importance * 0 + 1
+        keep = self._exact_keep(importance)
+        variance = (1 - keep) / keep
+        return ScaleMoments(
+            mean=one, diagonal=one * (variance if one.dtype == object else float(variance)), common=0, support=one
+        )
+
+    def outcomes_of(self, importance: Sequence[Fraction]) -> Iterator[Outcome]:
+        """Yield the 2^m masks."""
+        keep = self._exact_keep(importance)
+        for mask in product((True, False), repeat=len(importance)):
+            kept = sum(mask)
+            probability = keep**kept * (1 - keep) ** (len(mask) - kept)
+            if probability:
+                yield probability, tuple(1 / keep if bit else Fraction(0) for bit in mask)
+
+    def cost(self, batch: int, n: int, m: int) -> Cost:
+        """Return the expected multiplications when only kept columns are computed."""
+        return Cost(product=batch * n * self.budget.expected(m), selection=0.0)
+
+
+@select.register(DropoutState)  # type: ignore[attr-defined]
+@compiled
+def select_dropout(
+    state: DropoutState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
+) -> int:
+    """Keep each node independently."""
+    keep = state.keep[layer]
+    uniforms = np.empty(x.size)
+    fill_uniform(key, uniforms)
+    count = 0
+    for j in range(x.size):
+        if uniforms[j] < keep:
+            index[count] = j
+            scale[count] = 1.0 / keep
+            count += 1
+    return count
+
+
+@refresh.register(DropoutState)  # type: ignore[attr-defined]
+@compiled
+def refresh_dropout(state: DropoutState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
+    """Do nothing: the law does not depend on the weights."""

@@ -1,0 +1,56 @@
+"""The first two moments of a vector of random scales."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["ScaleMoments"]
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleMoments:
+    """Mean and covariance of the scales ξ of one side of a product.
+
+    The covariance is kept as what it is for sampling laws, a diagonal plus one constant on a block:
+    ``Cov(ξ) = diag(diagonal) + common · s sᵀ`` with s the 0/1 indicator `support`.
+
+    Parameters
+    ----------
+    mean, diagonal, support : (n,) arrays
+        Float64, or object arrays of `fractions.Fraction` for exact arithmetic.
+    common : scalar
+    """
+
+    mean: np.ndarray
+    diagonal: np.ndarray
+    common: float
+    support: np.ndarray
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Diagonal of the covariance, (n,)."""
+        return self.diagonal + self.common * self.support
+
+    def covariance(self) -> np.ndarray:
+        """Return the covariance as a dense (n, n) array."""
+        dense = self.common * np.outer(self.support, self.support)
+        index = np.arange(self.mean.size)
+        dense[index, index] = dense[index, index] + self.diagonal
+        return dense
+
+    def hadamard(self, matrix: np.ndarray) -> np.ndarray:
+        """Return ``matrix ∘ E[ξ ξᵀ]``, (n, n), in O(n²)."""
+        out = matrix * np.outer(self.mean, self.mean)
+        if self.common != 0:
+            out += matrix * (self.common * np.outer(self.support, self.support))
+        index = np.arange(self.mean.size)
+        out[index, index] += matrix[index, index] * self.diagonal
+        return out
+
+    def squared_error(self, terms: np.ndarray) -> float:
+        """Return E‖Σ_i (ξ_i − 1) t_i‖² for the rows t_i of `terms` (n, m): the error of one sampled product."""
+        bias = (self.mean - 1) @ terms
+        pooled = self.support @ terms
+        return (self.diagonal * (terms * terms).sum(axis=1)).sum() + self.common * (pooled @ pooled) + bias @ bias

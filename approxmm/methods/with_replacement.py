@@ -1,0 +1,162 @@
+"""Column–row sampling with replacement (Drineas, Kannan, Mahoney 2006)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import factorial
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from approxmm._compile import compiled
+from approxmm.methods._rows import RowSampler, fill_importance, norm_table, refresh_norms
+from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
+from approxmm.methods.scale_moments import ScaleMoments
+from approxmm.random import Key, fill_uniform
+
+__all__ = ["WithReplacement"]
+
+
+class WithReplacementState(NamedTuple):
+    """Draws of each layer (L,) int64; row norms of all layers, float64; where each layer starts, int64 (L + 1,)."""
+
+    draws: np.ndarray
+    norms: np.ndarray
+    start: np.ndarray
+    by_input: bool
+    by_weights: bool
+
+
+@dataclass(frozen=True)
+class WithReplacement(RowSampler):
+    """c independent draws of pairs with probabilities p; pair i drawn n_i times gets the scale n_i/(c p_i).
+
+    With ``probabilities="optimal"``, p_i ∝ |a_i|‖W_i·‖ minimises the expected squared error, which then is
+    ((Σ|a_i|‖W_i·‖)² − ‖aW‖²)/c. Not claimed: exactness at any budget — c = n draws with
+    replacement still miss pairs.
+    """
+
+    name: ClassVar[str] = "with_replacement"
+    title: ClassVar[str] = "column–row sampling with replacement"
+
+    @property
+    def claims(self) -> Claims:
+        """Unbiased; never exact."""
+        return Claims(
+            side="inner",
+            unbiased=True,
+            reads="input" if self.by_input else "nothing",
+            shareable=True,
+            exact_at_full_budget=False,
+            products=frozenset({"forward", "input_gradient", "weight_gradient"}),
+            budget="number of draws, as a fraction of the pairs or a count (which may exceed the pairs)",
+            citation="Drineas, Kannan, Mahoney, SIAM J. Comput. 36 (2006)",
+        )
+
+    def draws(self, size: int) -> int:
+        """Return the number of draws c for a side of `size` pairs."""
+        return self.budget.count(size, may_exceed=True)
+
+    def build(self, weights: Sequence[np.ndarray]) -> WithReplacementState:
+        """Return draws and row norms of every layer."""
+        norms, start = norm_table(weights, self.by_weights)
+        draws = np.array([self.draws(W.shape[0]) for W in weights], dtype=np.int64)
+        return WithReplacementState(draws, norms, start, self.by_input, self.by_weights)
+
+    def moments_of(self, importance: np.ndarray) -> ScaleMoments:
+        """Mean 1, covariance (diag(1/p) − 11ᵀ)/c on the pairs of positive importance, 0 elsewhere."""
+        c = self.draws(importance.size)
+        support = (importance > 0) + importance * 0
+        total = importance.sum()
+        reciprocal = np.array([total / w if w > 0 else w * 0 for w in importance], dtype=importance.dtype)
+        common = Fraction(-1, c) if importance.dtype == object else -1.0 / c
+        return ScaleMoments(mean=support, diagonal=reciprocal / c, common=common, support=support)
+
+    def outcomes_of(self, importance: Sequence[Fraction]) -> Iterator[Outcome]:
+        """Yield every vector of counts with its multinomial probability."""
+        c, total = self.draws(len(importance)), sum(importance)
+        if total == 0:
+            yield Fraction(1), (Fraction(0),) * len(importance)
+            return
+        p = [Fraction(w) / total for w in importance]
+        for counts in _compositions(c, len(p)):
+            probability = Fraction(factorial(c))
+            for n_i, p_i in zip(counts, p, strict=True):
+                probability *= p_i**n_i / factorial(n_i)
+            if probability:
+                yield probability, tuple(n_i / (c * p_i) if n_i else Fraction(0) for n_i, p_i in zip(counts, p, strict=True))
+
+    def cost(self, batch: int, n: int, m: int) -> Cost:
+        """Return multiplications for c pairs (an upper bound: repeated pairs are computed once)."""
+        return Cost(
+            product=float(batch * min(self.draws(n), n) * m),
+            selection=self.selection_cost(batch, n),
+            upkeep=self.upkeep(n, m),
+        )
+
+
+def _compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
+    """Yield all tuples of `parts` non-negative integers with sum `total`."""
+    if parts == 1:
+        yield (total,)
+        return
+    for first in range(total + 1):
+        for rest in _compositions(total - first, parts - 1):
+            yield (first, *rest)
+
+
+@select.register(WithReplacementState)  # type: ignore[attr-defined]
+@compiled
+def select_with_replacement(
+    state: WithReplacementState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
+) -> int:
+    """Draw c pairs by inverting the cumulative importance; merge repeated ones."""
+    n, c = x.size, state.draws[layer]
+    importance = np.empty(n)
+    start = state.start[layer]
+    fill_importance(x, state.norms[start : start + n], state.by_input, importance)
+    cumulative = np.cumsum(importance)
+    total = cumulative[n - 1]
+    if not total > 0.0:  # an all-zero product needs no pair; NaN draws nothing and stays visible as such
+        return 0
+    uniforms = np.empty(c)
+    fill_uniform(key, uniforms)
+    counts = np.zeros(n, dtype=np.int64)
+    for draw in range(c):
+        counts[_first_above(cumulative, uniforms[draw] * total)] += 1
+    active = 0
+    for i in range(n):
+        if counts[i] > 0:
+            index[active] = i
+            scale[active] = counts[i] * (total / (c * importance[i]))
+            active += 1
+    return active
+
+
+@compiled
+def _first_above(cumulative: np.ndarray, target: float) -> int:
+    """Return the first i with cumulative[i] > target: an item of positive importance.
+
+    Rounding can lift the target to the total; then the first item that reaches the total is meant.
+    """
+    low, high = 0, cumulative.size - 1
+    while low < high:
+        middle = (low + high) // 2
+        if cumulative[middle] > target or cumulative[middle] == cumulative[high]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@refresh.register(WithReplacementState)  # type: ignore[attr-defined]
+@compiled
+def refresh_with_replacement(
+    state: WithReplacementState, layer: int, weights: np.ndarray, changed: np.ndarray
+) -> None:
+    """Recompute the norms of changed rows."""
+    if state.by_weights:
+        start = state.start[layer]
+        refresh_norms(state.norms[start : start + weights.shape[0]], weights, changed)

@@ -1,0 +1,244 @@
+"""A feed-forward network as plain arrays: weights, biases, one activation.
+
+Layer k computes ``z_k = a_{k−1} W_k + b_k`` with ``W_k`` of shape (n_in, n_out);
+``a_k = φ(z_k)`` for every layer but the last, whose result is ``z_L``.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from approxmm.activations import Activation, apply, get_activation
+from approxmm.atomic import atomic_write_bytes
+from approxmm.errors import DataError, InputError, MissingError
+from approxmm.random import Stream, generator, make_key
+
+__all__ = ["INITIALISERS", "Network"]
+
+# Standard deviation of a weight given (fan-in, fan-out).
+INITIALISERS = {
+    "he": lambda fan_in, fan_out: np.sqrt(2.0 / fan_in),
+    "glorot": lambda fan_in, fan_out: np.sqrt(2.0 / (fan_in + fan_out)),
+    "lecun": lambda fan_in, fan_out: np.sqrt(1.0 / fan_in),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A chain of dense layers.
+
+    Parameters
+    ----------
+    weights : sequence of (n_in, n_out) float arrays
+        One a layer; consecutive shapes must chain.
+    biases : sequence of (n_out,) float arrays, optional
+        None means no biases at all (all zero).
+    activation : str
+        Name of the activation between layers (none follows the last layer).
+
+    Raises
+    ------
+    InputError
+        If shapes do not chain, a value is not finite, or the activation is unknown.
+    """
+
+    weights: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...] | None = None
+    activation: str = "relu"
+    phi: Activation = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        weights = tuple(_checked(f"W{k}", W, 2) for k, W in enumerate(self.weights, start=1))
+        if not weights:
+            raise InputError("weights=() has no layer; give at least one (n_in, n_out) array")
+        for k in range(1, len(weights)):
+            if weights[k].shape[0] != weights[k - 1].shape[1]:
+                raise InputError(
+                    f"W{k + 1} has shape {weights[k].shape} but W{k} gives {weights[k - 1].shape[1]} outputs; "
+                    f"rows of W{k + 1} must equal columns of W{k} (arrays are n_in × n_out: is one transposed?)"
+                )
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "biases", _checked_biases(self.biases, weights))
+        object.__setattr__(self, "phi", get_activation(self.activation))
+
+    @classmethod
+    def random(
+        cls,
+        widths: Sequence[int],
+        *,
+        activation: str = "relu",
+        init: str = "he",
+        bias_std: float = 0.0,
+        seed: int = 0,
+        dtype: type = np.float64,
+    ) -> Network:
+        """Return a network with independent Gaussian weights.
+
+        Parameters
+        ----------
+        widths : sequence of int
+            Input size, hidden sizes, output size: L + 1 numbers for L layers.
+        activation, init : str
+            Names; `init` sets the variance: ``he`` 2/n_in, ``lecun`` 1/n_in, ``glorot`` 2/(n_in + n_out).
+        bias_std : float
+            Standard deviation of the biases; 0 gives zero biases.
+        seed : int
+            All weights are a function of it.
+        dtype : float dtype
+            Of weights and biases.
+        """
+        if init not in INITIALISERS:
+            raise InputError(f"init={init!r} is unknown; choose one of {', '.join(INITIALISERS)}")
+        if len(widths) < 2 or any(int(n) != n or n < 1 for n in widths):
+            raise InputError(f"widths={list(widths)!r} must be two or more positive integers (input, hidden…, output)")
+        weights, biases = [], []
+        for k, (n, m) in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1):
+            rng = generator(make_key(seed, Stream.WEIGHTS, layer=k))
+            weights.append((INITIALISERS[init](n, m) * rng.standard_normal((n, m))).astype(dtype))
+            biases.append((bias_std * rng.standard_normal(m)).astype(dtype))
+        return cls(tuple(weights), tuple(biases), activation)
+
+    @property
+    def depth(self) -> int:
+        """Number of layers L (weight matrices)."""
+        return len(self.weights)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Input size, then every layer's output size."""
+        return (self.weights[0].shape[0], *(W.shape[1] for W in self.weights))
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Float type of the parameters."""
+        return self.weights[0].dtype
+
+    def bias(self, layer: int) -> np.ndarray:
+        """Return the bias of `layer` (counted from 1), zeros where the network has none."""
+        if self.biases is None:
+            return np.zeros(self.weights[layer - 1].shape[1], dtype=self.dtype)
+        return self.biases[layer - 1]
+
+    def astype(self, dtype: type) -> Network:
+        """Return the network with parameters of `dtype`."""
+        biases = None if self.biases is None else tuple(b.astype(dtype) for b in self.biases)
+        return Network(tuple(W.astype(dtype) for W in self.weights), biases, self.activation)
+
+    def layers(self, x: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return all pre-activations z_1…z_L and all outputs a_1…a_L for inputs `x`.
+
+        Parameters
+        ----------
+        x : (B, n_in) float array
+
+        Returns
+        -------
+        z, a : lists of (B, n_k) arrays
+            ``a[-1]`` is ``z[-1]``: the last layer has no activation.
+        """
+        pre, out = [], []
+        a = self.check_inputs(x)
+        for k, W in enumerate(self.weights, start=1):
+            z = a @ W + self.bias(k)
+            a = apply(self.phi, z) if k < self.depth else z
+            pre.append(z)
+            out.append(a)
+        return pre, out
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Return the exact result (B, n_out) for inputs `x` (B, n_in)."""
+        return self.layers(x)[1][-1]
+
+    def check_inputs(self, x: np.ndarray) -> np.ndarray:
+        """Return `x` as a finite 2-D array of the network's dtype, or raise `InputError`."""
+        x = _checked("inputs", np.atleast_2d(x), 2)
+        if x.shape[1] != self.widths[0]:
+            raise InputError(
+                f"inputs have {x.shape[1]} features but the network takes {self.widths[0]}; give an array (B, {self.widths[0]})"
+            )
+        return np.ascontiguousarray(x, dtype=self.dtype)
+
+    def save(self, path: str | Path) -> None:
+        """Write ``W1, b1, …, WL, bL`` and ``activation`` to an .npz file, whole or not at all."""
+        arrays = {f"W{k}": W for k, W in enumerate(self.weights, start=1)}
+        if self.biases is not None:
+            arrays |= {f"b{k}": b for k, b in enumerate(self.biases, start=1)}
+        buffer = io.BytesIO()
+        np.savez(buffer, activation=np.array(self.activation), **arrays)
+        atomic_write_bytes(Path(path), buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Network:
+        """Read a network written by `save`, or any .npz with arrays ``Wk`` (n_in × n_out) and optionally ``bk``.
+
+        Raises
+        ------
+        MissingError, DataError
+            If the file is missing, truncated, contains pickles, or holds no layers ``W1, W2, …``.
+        """
+        arrays = _read_npz(Path(path))
+        depth = sum(1 for name in arrays if name.startswith("W") and name[1:].isdigit())
+        names = [f"W{k}" for k in range(1, depth + 1)]
+        if depth == 0 or any(name not in arrays for name in names):
+            raise DataError(
+                f"{path} holds arrays {sorted(arrays)[:8]}; a network needs W1, W2, … without gaps (each n_in × n_out)"
+            )
+        biases = None
+        if any(f"b{k}" in arrays for k in range(1, depth + 1)):
+            biases = tuple(arrays.get(f"b{k}", np.zeros(arrays[f"W{k}"].shape[-1])) for k in range(1, depth + 1))
+        activation = str(arrays["activation"]) if "activation" in arrays else "relu"
+        return cls(tuple(arrays[name] for name in names), biases, activation)
+
+    def __repr__(self) -> str:
+        return f"Network({' – '.join(map(str, self.widths))}, {self.activation}, {self.dtype})"
+
+
+def _checked(name: str, array: np.ndarray, ndim: int) -> np.ndarray:
+    """Return `array` as a C-contiguous finite float array of `ndim` dimensions."""
+    array = np.asarray(array)
+    if array.ndim != ndim or array.size == 0:
+        raise InputError(f"{name} has shape {array.shape}; it must be a non-empty array of {ndim} dimensions")
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{name} has dtype {array.dtype}; it must hold real numbers")
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise InputError(f"{name}{list(bad)} is {array[bad]}; all values must be finite: clean or drop them first")
+    return np.ascontiguousarray(array)
+
+
+def _checked_biases(
+    biases: Sequence[np.ndarray] | None, weights: tuple[np.ndarray, ...]
+) -> tuple[np.ndarray, ...] | None:
+    """Return the biases checked against the weights' shapes, in the weights' dtype."""
+    if biases is None:
+        return None
+    if len(biases) != len(weights):
+        raise InputError(f"{len(biases)} biases for {len(weights)} layers; give one a layer, or None")
+    checked = []
+    for k, (b, W) in enumerate(zip(biases, weights, strict=True), start=1):
+        b = _checked(f"b{k}", b, 1)
+        if b.shape != (W.shape[1],):
+            raise InputError(f"b{k} has shape {b.shape}; W{k} has {W.shape[1]} outputs, so it must be ({W.shape[1]},)")
+        checked.append(b.astype(W.dtype, copy=False))
+    return tuple(checked)
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Read all arrays of an .npz file; never unpickles."""
+    if not path.is_file():
+        raise MissingError(f"network file {path} does not exist; give the path of an .npz written by `train -o`")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise DataError(f"{path} is not a readable .npz of plain arrays ({error}); write it again with numpy.savez") from error
+
+
