@@ -50,6 +50,7 @@ class Bernoulli(RowSampler):
             reads="input" if self.by_input else "nothing",
             shareable=True,
             exact_at_full_budget=True,
+            deterministic=False,
             products=frozenset({"forward", "input_gradient", "weight_gradient"}),
             budget="expected fraction or number of pairs kept",
             citation="Adelman, Levy, Hakimi, Silberstein, NeurIPS (2021), arXiv:1805.08079",

@@ -45,6 +45,8 @@ class Claims:
         Whether a batch may share one draw.
     exact_at_full_budget : bool
         Budget 1.0 gives the exact product.
+    deterministic : bool
+        The scales are a function of what the law reads: no draw is made.
     products : frozenset
         Which of the three products of training the method can stand in for.
     budget : str
@@ -57,6 +59,7 @@ class Claims:
     reads: Literal["nothing", "input", "pre_activation"]
     shareable: bool
     exact_at_full_budget: bool
+    deterministic: bool
     products: frozenset[Product]
     budget: str
     citation: str

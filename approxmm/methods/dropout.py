@@ -44,6 +44,7 @@ class Dropout(Method):
             reads="nothing",
             shareable=True,
             exact_at_full_budget=True,
+            deterministic=False,
             products=frozenset({"forward", "input_gradient", "weight_gradient"}),
             budget="expected fraction or number of nodes kept",
             citation="Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, JMLR 15 (2014)",

@@ -42,6 +42,7 @@ class Exact(Method):
             reads="nothing",
             shareable=True,
             exact_at_full_budget=True,
+            deterministic=True,
             products=frozenset({"forward", "input_gradient", "weight_gradient"}),
             budget="ignored: everything is computed",
             citation="-",

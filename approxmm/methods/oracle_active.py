@@ -58,6 +58,7 @@ class OracleActive(Method):
             reads="pre_activation",
             shareable=False,
             exact_at_full_budget=True,
+            deterministic=True,
             products=frozenset({"forward", "input_gradient", "weight_gradient"}),
             budget="fraction or number of active nodes, per example",
             citation="Ebrahimi, Advani, Asudeh, EDBT (2025), arXiv:2306.09293 (as an assumption)",

@@ -40,11 +40,11 @@ class ScaleMoments:
         dense[index, index] = dense[index, index] + self.diagonal
         return dense
 
-    def hadamard(self, matrix: np.ndarray) -> np.ndarray:
-        """Return ``matrix ∘ E[ξ ξᵀ]``, (n, n), in O(n²)."""
-        out = matrix * np.outer(self.mean, self.mean)
-        if self.common != 0:
-            out += matrix * (self.common * np.outer(self.support, self.support))
+    def covariance_hadamard(self, matrix: np.ndarray) -> np.ndarray:
+        """Return ``matrix ∘ Cov(ξ)``, (n, n), in O(n²)."""
+        if self.common == 0:
+            return np.diag(np.diagonal(matrix) * self.diagonal)
+        out = matrix * np.outer(self.common * self.support, self.support)
         index = np.arange(self.mean.size)
         out[index, index] += matrix[index, index] * self.diagonal
         return out

@@ -50,6 +50,7 @@ class WithReplacement(RowSampler):
             reads="input" if self.by_input else "nothing",
             shareable=True,
             exact_at_full_budget=False,
+            deterministic=False,
             products=frozenset({"forward", "input_gradient", "weight_gradient"}),
             budget="number of draws, as a fraction of the pairs or a count (which may exceed the pairs)",
             citation="Drineas, Kannan, Mahoney, SIAM J. Comput. 36 (2006)",

@@ -1,0 +1,56 @@
+"""Threads in one place: a fixed list of pieces, results in order, one BLAS thread each.
+
+Pieces and their order do not depend on the number of workers, and BLAS runs single-threaded
+inside a piece, so results do not depend on the number of workers either.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+__all__ = ["available_workers", "map_in_order", "single_threaded_blas"]
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+def available_workers() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def single_threaded_blas() -> threadpool_limits:
+    """Return a context in which BLAS calls use the calling thread only."""
+    return threadpool_limits(limits=1, user_api="blas")
+
+
+def map_in_order(function: Callable[[_T], _R], pieces: Iterable[_T], workers: int | None = None) -> Iterator[_R]:
+    """Yield ``function(piece)`` in the order of `pieces`, computed by `workers` threads.
+
+    At most two pieces a worker are in flight, so results that the caller consumes at
+    once bound the memory. An exception ends the work; pieces not started are dropped.
+    """
+    workers = workers or available_workers()
+    with single_threaded_blas():
+        if workers == 1:
+            yield from map(function, pieces)
+            return
+        pool = ThreadPoolExecutor(workers)
+        pending: deque[Future[_R]] = deque()
+        try:
+            for piece in pieces:
+                pending.append(pool.submit(function, piece))
+                if len(pending) >= 2 * workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

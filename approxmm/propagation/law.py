@@ -1,0 +1,139 @@
+"""The negative result: how a perfect active set loses the signal with depth.
+
+With linear activations, and a selection whose active nodes' weighted sum is at every
+node c times the inactive nodes' sum, each layer keeps the factor c/(c + 1) of the exact value:
+â_k = Π c_i/(c_i + 1) · a_k. Relative to the estimate the error is Π(1 + 1/c_i) − 1, relative
+to the exact value 1 − Π c_i/(c_i + 1) (Ebrahimi, Advani, Asudeh 2025). Both are of norms, not of
+squares. It says nothing about unbiased sampling.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from approxmm.errors import InputError
+from approxmm.profile import ErrorProfile, LayerError, Metrics
+
+__all__ = ["Compounding", "compounding", "compound_errors", "ratio_for_depth"]
+
+
+@dataclass(frozen=True)
+class Compounding:
+    """The theorem's error by layer.
+
+    Attributes
+    ----------
+    ratios : tuple of float
+        c_1 … c_L.
+    relative_to_estimate, relative_to_exact : tuple of float
+        ‖â_k − a_k‖/‖â_k‖ and ‖â_k − a_k‖/‖a_k‖ after layers 1 … L; the first may be infinite.
+    log_growth : tuple of float
+        ln Π(1 + 1/c_i), finite at any depth.
+    """
+
+    ratios: tuple[float, ...]
+    relative_to_estimate: tuple[float, ...]
+    relative_to_exact: tuple[float, ...]
+    log_growth: tuple[float, ...]
+
+    def profile(self) -> ErrorProfile:
+        """Return the law as an `ErrorProfile`, whose figures are of squares."""
+        started = time.perf_counter()
+        layers = []
+        for k, (to_estimate, to_exact, growth) in enumerate(
+            zip(self.relative_to_estimate, self.relative_to_exact, self.log_growth, strict=True), start=1
+        ):
+            metrics = Metrics(
+                relative_error=to_exact**2,
+                relative_to_estimate=to_estimate * to_estimate,
+                cosine=1.0,
+                norm_ratio=math.exp(-2.0 * growth),
+            )
+            layers.append(LayerError(k, metrics, metrics, {"ratio": self.ratios[k - 1]}))
+        return ErrorProfile("law", tuple(layers), time.perf_counter() - started)
+
+
+def compounding(ratio: float | Sequence[float], depth: int | None = None) -> Compounding:
+    """Return the theorem's compounding of error.
+
+    Parameters
+    ----------
+    ratio : float or sequence of float
+        The ratio c of active to inactive sums, c > 0: one for all layers, or one a layer.
+    depth : int, optional
+        Number of layers; needed for a single ratio.
+
+    Raises
+    ------
+    InputError
+        If a ratio is not positive and finite, or the depth does not fit.
+
+    Examples
+    --------
+    >>> compounding(5, depth=3).relative_to_estimate
+    (0.2, 0.44, 0.728)
+    """
+    ratios = _checked_ratios(ratio, depth)
+    # Rational arithmetic, so that c = 5 gives 0.44 and not 0.43999999999999995. It stays cheap as long
+    # as numerators are short; beyond that, logarithms carry the result without overflow.
+    exact_until = 256
+    growth, log_growth = Fraction(1), 0.0
+    to_estimate, to_exact, logs = [], [], []
+    for k, c in enumerate(ratios):
+        log_growth += math.log1p(1.0 / c)
+        if k < exact_until:
+            growth *= 1 + 1 / Fraction(c)
+            log_growth = math.log(growth.numerator) - math.log(growth.denominator) if growth > 2 else math.log1p(growth - 1)
+        rational = k < exact_until and log_growth < 700
+        to_estimate.append(float(growth - 1) if rational else _expm1(log_growth))
+        to_exact.append(float(1 - 1 / growth) if rational else -math.expm1(-log_growth))
+        logs.append(log_growth)
+    return Compounding(tuple(ratios), tuple(to_estimate), tuple(to_exact), tuple(logs))
+
+
+def compound_errors(one_step: Sequence[float]) -> np.ndarray:
+    """Return Π_{i≤k}(1 + e_i) − 1 for one-step relative squared errors e_1 … e_L, float64 (L,).
+
+    This is exact for unbiased sampling when every layer passes error and signal on with the
+    same gain; on a trained network it is a prediction to be held against measurement.
+    """
+    errors = np.asarray(one_step, dtype=np.float64)
+    compounded: np.ndarray = np.expm1(np.cumsum(np.log1p(errors)))
+    return compounded
+
+
+def ratio_for_depth(depth: int, error: float) -> float:
+    """Return the ratio c at which `depth` layers compound to `error` relative to the estimate.
+
+    The converse of the theorem: c = 1/((1 + error)^(1/depth) − 1), which grows like depth/ln(1 + error).
+    """
+    if depth < 1 or not error > 0:
+        raise InputError(f"depth={depth}, error={error}: depth must be at least 1 and error positive")
+    return 1.0 / math.expm1(math.log1p(error) / depth)
+
+
+def _checked_ratios(ratio: float | Sequence[float], depth: int | None) -> list[float]:
+    ratios = [float(c) for c in (ratio if isinstance(ratio, Sequence) else [ratio])]
+    for c in ratios:
+        if not (math.isfinite(c) and c > 0):
+            raise InputError(f"ratio={c} must be positive and finite: it is the active sum over the inactive sum")
+    if depth is not None and depth < 1:
+        raise InputError(f"depth={depth} must be at least 1")
+    if len(ratios) == 1:
+        return ratios * (depth if depth is not None else 1)
+    if depth is not None and depth != len(ratios):
+        raise InputError(f"{len(ratios)} ratios for depth={depth}; give one ratio, or one for each layer")
+    return ratios
+
+
+def _expm1(x: float) -> float:
+    try:
+        return math.expm1(x)
+    except OverflowError:
+        return math.inf

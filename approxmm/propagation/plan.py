@@ -1,0 +1,44 @@
+"""Which products of a network are sampled, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from approxmm.errors import InputError
+from approxmm.methods.contract import Method
+from approxmm.network import Network
+
+__all__ = ["Plan", "describe_plan", "make_plan"]
+
+Plan = tuple[Method | None, ...]
+
+
+def make_plan(network: Network, method: Method | Sequence[Method | None], *, sample_output: bool) -> Plan:
+    """Return the method of each layer's product, None where the product is exact.
+
+    Parameters
+    ----------
+    network : Network
+    method : Method or sequence of Method
+        One for all sampled layers, or one (or None) for every layer.
+    sample_output : bool
+        Whether one method for all includes the last layer.
+    """
+    if isinstance(method, Method):
+        return tuple(method if sample_output or k < network.depth else None for k in range(1, network.depth + 1))
+    if len(method) != network.depth:
+        raise InputError(f"{len(method)} methods for {network.depth} layers; give one method, or one for each layer")
+    return tuple(method)
+
+
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """Return the plan's settings as plain values: one method's where all sampled layers share it."""
+    used = [m for m in plan if m is not None]
+    sampled = [k for k, m in enumerate(plan, start=1) if m is not None]
+    if not used:
+        return {"method": "exact", "sampled_layers": []}
+    if all(m == used[0] for m in used):
+        settings = used[0].describe()
+        return {"method": settings.pop("name"), **settings, "sampled_layers": sampled}
+    return {"method": [None if m is None else m.describe() for m in plan], "sampled_layers": sampled}

@@ -1,0 +1,245 @@
+"""Monte Carlo: sampled networks run many times, as matrix products over (trials × inputs) rows.
+
+A trial is one pass of all inputs with fresh draws; figures are averages over trials,
+intervals come from the spread between trials. Draws are keyed by
+(seed, layer, trial, input), and the work is cut into pieces that do not depend on the
+machine: the same seed gives the same bits for any number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from approxmm.activations import apply
+from approxmm.errors import InputError
+from approxmm.methods.contract import Method
+from approxmm.methods.draws import fill_scales
+from approxmm.network import Network
+from approxmm.parallel import map_in_order
+from approxmm.profile import ErrorProfile, LayerError, Metrics, metrics_from_moments
+from approxmm.propagation.plan import Plan, describe_plan, make_plan
+from approxmm.random import Stream, make_key
+
+__all__ = ["simulate"]
+
+_PIECE_BYTES = 32 * 2**20  # of one array of a piece; a worker holds about five of them
+_MAX_TRIALS = 1_000_000
+Progress = Callable[[float, float], None]
+
+
+def simulate(
+    network: Network,
+    method: Method | Sequence[Method | None],
+    inputs: np.ndarray,
+    *,
+    trials: int = 1000,
+    precision: float | None = None,
+    seed: int = 0,
+    sample_output: bool = False,
+    shared: bool = False,
+    confidence: float = 0.95,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> ErrorProfile:
+    """Measure the error of a sampled network, by layer.
+
+    Parameters
+    ----------
+    network : Network
+        Computed in float64.
+    method : Method or sequence of Method
+        One for all sampled layers, or one (or None: exact) for each layer.
+    inputs : (B, n) array
+        Held fixed: the expectation is over the sampling and over these inputs.
+    trials : int
+        Number of trials; with `precision`, the number to start from.
+    precision : float, optional
+        Double the trials until the last layer's interval is at most ± this fraction of its relative error,
+        or until a million trials.
+    seed : int
+    sample_output : bool
+        Whether one method for all includes the last layer.
+    shared : bool
+        All inputs of a trial share one draw (a minibatch) instead of one draw each.
+    confidence : float
+        Level of the intervals (Student's t over trials). None is given where nothing is random.
+    workers : int, optional
+        Threads; the result does not depend on it.
+    progress : callable (done, total), optional
+        Called after each piece, in trials.
+
+    Returns
+    -------
+    ErrorProfile
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range or inputs do not fit.
+
+    Notes
+    -----
+    Not claimed: intervals for inputs beyond those given. At small budgets and great depth the error's
+    distribution is heavy-tailed, and a t interval over few trials then is too short.
+    """
+    started = time.perf_counter()
+    _check(trials, precision, confidence)
+    network = network.astype(np.float64)
+    plan = make_plan(network, method, sample_output=sample_output)
+    run = _Run(network, plan, network.check_inputs(inputs), seed, _shareable(plan) if shared else False)
+    random = any(law is not None and not law.claims.deterministic for law in plan)
+    done, total, tally = 0, trials if random else 1, _Tally(network.depth)
+    while True:
+        for piece in map_in_order(run.piece, run.pieces(done, total), workers):
+            tally.add(piece)
+            if progress is not None:
+                progress(tally.trials, total)
+        done = total
+        if not random or precision is None or tally.relative_half_width(confidence) <= precision or done >= _MAX_TRIALS:
+            break
+        total = min(2 * done, _MAX_TRIALS)
+    settings = {**describe_plan(plan), "trials": done, "inputs": len(run.inputs), "seed": seed, "shared_draws": shared}
+    layers = tally.layers(run.exact_norms, confidence if random else None)
+    return ErrorProfile("simulate", layers, time.perf_counter() - started, settings)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Some trials' sums over their inputs: (trials, L, 2, 3) for (pre-activation, output) × (error, estimate, cross)."""
+
+    first: int
+    sums: np.ndarray
+
+
+class _Run:
+    """One simulation's fixed data, and the work on one piece of it."""
+
+    def __init__(self, network: Network, plan: Plan, inputs: np.ndarray, seed: int, shared: bool) -> None:
+        self.network, self.plan, self.inputs, self.seed, self.shared = network, plan, inputs, seed, shared
+        pre, out = network.layers(inputs)
+        self.exact = list(zip(pre, out, strict=True))
+        self.exact_norms = np.array([[np.vdot(y, y) for y in pair] for pair in self.exact])
+        self.states = [None if m is None else m.build([W]) for m, W in zip(plan, network.weights, strict=True)]
+
+    def pieces(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield ranges of trials whose arrays stay near the piece size."""
+        row_bytes = 8 * max(self.network.widths)
+        step = max(1, _PIECE_BYTES // (row_bytes * len(self.inputs)))
+        for start in range(first, stop, step):
+            yield start, min(start + step, stop)
+
+    def piece(self, trials: tuple[int, int]) -> _Piece:
+        """Run a range of trials; inputs are taken in blocks where one trial of all is too large."""
+        count, size = trials[1] - trials[0], len(self.inputs)
+        sums = np.zeros((count, self.network.depth, 2, 3))
+        block = size if self.shared else max(1, _PIECE_BYTES // (8 * max(self.network.widths) * count))
+        for start in range(0, size, block):
+            self._add_block(trials, slice(start, min(start + block, size)), sums)
+        return _Piece(trials[0], sums)
+
+    def _add_block(self, trials: tuple[int, int], rows: slice, sums: np.ndarray) -> None:
+        count = trials[1] - trials[0]
+        a = np.tile(self.inputs[rows], (count, 1))
+        for k, (W, law) in enumerate(zip(self.network.weights, self.plan, strict=True)):
+            exact_pre, exact_out = (y[rows] for y in self.exact[k])
+            incoming = a
+            if law is not None and law.claims.side == "inner":
+                a = a * self._scales(k, incoming, trials, rows)
+            z = a @ W + self.network.bias(k + 1)
+            _add_sums(z, exact_pre, sums[:, k, 0])
+            a = apply(self.network.phi, z) if k + 1 < self.network.depth else z
+            if law is not None and law.claims.side == "output":
+                a = a * self._scales(k, z if law.claims.reads == "pre_activation" else a, trials, rows)
+            _add_sums(a, exact_out, sums[:, k, 1])
+
+    def _scales(self, k: int, read: np.ndarray, trials: tuple[int, int], rows: slice) -> np.ndarray:
+        """Draw the scales of layer k for a block, rows ordered by (trial, input)."""
+        out, size = np.empty_like(read), rows.stop - rows.start
+        for t in range(trials[0], trials[1]):
+            part = slice((t - trials[0]) * size, (t - trials[0] + 1) * size)
+            item = t if self.shared else t * len(self.inputs) + rows.start
+            key = make_key(self.seed, Stream.SELECT, layer=k + 1, item=item)
+            fill_scales(self.states[k], 0, read[part], self.shared, key, out[part])
+        return out
+
+
+def _add_sums(value: np.ndarray, exact: np.ndarray, sums: np.ndarray) -> None:
+    """Add ‖ŷ − y‖², ‖ŷ‖², ⟨ŷ, y⟩, summed over the inputs of each trial, to `sums` (trials, 3)."""
+    value = value.reshape(len(sums), *exact.shape)
+    difference = value - exact
+    sums[:, 0] += np.einsum("tij,tij->t", difference, difference)
+    sums[:, 1] += np.einsum("tij,tij->t", value, value)
+    sums[:, 2] += np.einsum("tij,ij->t", value, exact)
+
+
+class _Tally:
+    """Running mean and squared deviations over trials (Chan's parallel update, in a fixed order)."""
+
+    def __init__(self, depth: int) -> None:
+        self.trials = 0
+        self.mean = np.zeros((depth, 2, 3))
+        self.deviation = np.zeros((depth, 2, 3))
+
+    def add(self, piece: _Piece) -> None:
+        """Merge the trials of a piece."""
+        count = len(piece.sums)
+        mean = piece.sums.mean(axis=0)
+        deviation = ((piece.sums - mean) ** 2).sum(axis=0)
+        delta, total = mean - self.mean, self.trials + count
+        self.mean += delta * (count / total)
+        self.deviation += deviation + delta**2 * (self.trials * count / total)
+        self.trials = total
+
+    def half_width(self, confidence: float) -> np.ndarray:
+        """Return the half-widths of the intervals of the means, (L, 2, 3)."""
+        if self.trials < 2:
+            return np.full_like(self.mean, np.inf)
+        quantile = stats.t.ppf(0.5 + confidence / 2, self.trials - 1)
+        width: np.ndarray = quantile * np.sqrt(self.deviation / (self.trials - 1) / self.trials)
+        return width
+
+    def relative_half_width(self, confidence: float) -> float:
+        """Return the last layer's half-width as a fraction of its error."""
+        error = self.mean[-1, 1, 0]
+        return float(self.half_width(confidence)[-1, 1, 0] / error) if error > 0 else 0.0
+
+    def layers(self, exact_norms: np.ndarray, confidence: float | None) -> tuple[LayerError, ...]:
+        """Return the figures of every layer; intervals only if a level is given."""
+        widths = None if confidence is None else self.half_width(confidence)
+        result = []
+        for k in range(len(self.mean)):
+            pair = [
+                _figures(exact_norms[k, i], self.mean[k, i], None if widths is None else widths[k, i, 0]) for i in (0, 1)
+            ]
+            result.append(LayerError(k + 1, output=pair[1], pre_activation=pair[0]))
+        return tuple(result)
+
+
+def _figures(exact: float, means: np.ndarray, half_width: float | None) -> Metrics:
+    error, estimate, cross = (float(value) for value in means)
+    interval = None
+    if half_width is not None and exact > 0:
+        interval = (max(0.0, (error - half_width) / exact), (error + half_width) / exact)
+    return metrics_from_moments(float(exact), estimate, cross, error, interval)
+
+
+def _shareable(plan: Plan) -> bool:
+    for law in plan:
+        if law is not None and not law.claims.shareable:
+            raise InputError(f"shared=True: method {law.name!r} selects for each example by itself; use shared=False")
+    return True
+
+
+def _check(trials: int, precision: float | None, confidence: float) -> None:
+    if not 1 <= trials <= _MAX_TRIALS:
+        raise InputError(f"trials={trials} must lie in [1, {_MAX_TRIALS}]")
+    if precision is not None and not (math.isfinite(precision) and 0 < precision < 1):
+        raise InputError(f"precision={precision} must lie in (0, 1): 0.01 means ± 1 % of the error")
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence={confidence} must lie in (0, 1)")
