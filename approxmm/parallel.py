@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -28,7 +29,11 @@ def available_workers() -> int:
 
 
 def single_threaded_blas() -> threadpool_limits:
-    """Return a context in which BLAS calls use the calling thread only."""
+    """Return a context in which BLAS calls use the calling thread only.
+
+    SciPy's BLAS is loaded first: compiled code calls that one, and a library loaded later would escape the limit.
+    """
+    import_module("scipy.linalg.cython_blas")
     return threadpool_limits(limits=1, user_api="blas")
 
 

@@ -1,0 +1,87 @@
+"""A network as one flat vector, so that compiled loops are the same for every depth.
+
+All weights and biases lie in one array (layer by layer, W_k row-major, then b_k), all
+activations of a batch in another. Types then do not depend on the number of layers: one
+compilation serves all depths, and an optimiser is one loop over one array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from approxmm._compile import compiled
+from approxmm.network import Network
+
+__all__ = ["Layout", "bias_of", "flatten", "make_layout", "unflatten", "units_of", "weights_of"]
+
+
+class Layout(NamedTuple):
+    """Where each layer's arrays start.
+
+    Attributes
+    ----------
+    widths : (L + 1,) int64
+        Input size, then each layer's output size.
+    weight_at, bias_at : (L,) int64
+        Offsets into the parameter vector.
+    unit_at : (L + 1,) int64
+        Offsets of each layer's outputs, for one example.
+    """
+
+    widths: np.ndarray
+    weight_at: np.ndarray
+    bias_at: np.ndarray
+    unit_at: np.ndarray
+
+
+def make_layout(widths: Sequence[int]) -> tuple[Layout, int]:
+    """Return the layout for `widths` and the number of parameters."""
+    weight_at, bias_at, size = [], [], 0
+    for n, m in zip(widths[:-1], widths[1:], strict=True):
+        weight_at.append(size)
+        bias_at.append(size + n * m)
+        size += n * m + m
+    unit_at = np.cumsum([0, *widths[1:]])
+    return Layout(*(np.array(v, dtype=np.int64) for v in (widths, weight_at, bias_at, unit_at))), size
+
+
+def flatten(network: Network, dtype: np.dtype | type) -> np.ndarray:
+    """Return all parameters of `network` as one new vector."""
+    parts = []
+    for k, W in enumerate(network.weights, start=1):
+        parts += [W.reshape(-1), network.bias(k)]
+    return np.concatenate(parts).astype(dtype)
+
+
+def unflatten(params: np.ndarray, layout: Layout, activation: str) -> Network:
+    """Return a network with copies of the parameters."""
+    weights = tuple(weights_of(params, layout, k).copy() for k in range(len(layout.weight_at)))
+    biases = tuple(bias_of(params, layout, k).copy() for k in range(len(layout.bias_at)))
+    return Network(weights, biases, activation)
+
+
+@compiled
+def weights_of(params: np.ndarray, layout: Layout, k: int) -> np.ndarray:
+    """Return a view of the weights (n, m) of layer k, counted from 0."""
+    n, m, start = layout.widths[k], layout.widths[k + 1], layout.weight_at[k]
+    return params[start : start + n * m].reshape((n, m))
+
+
+@compiled
+def bias_of(params: np.ndarray, layout: Layout, k: int) -> np.ndarray:
+    """Return a view of the bias (m,) of layer k, counted from 0."""
+    start = layout.bias_at[k]
+    return params[start : start + layout.widths[k + 1]]
+
+
+@compiled
+def units_of(buffer: np.ndarray, layout: Layout, k: int, batch: int) -> np.ndarray:
+    """Return a view (batch, n_k) of layer k's outputs (from 0) in a buffer of all layers' outputs.
+
+    The buffer is laid out for the batch size it is used with: no view of another batch is valid at the same time.
+    """
+    start, m = layout.unit_at[k] * batch, layout.widths[k + 1]
+    return buffer[start : start + batch * m].reshape((batch, m))
