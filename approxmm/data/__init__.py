@@ -1,0 +1,1 @@
+"""Data sets: embedded digits, the MNIST family from IDX files, a user's own arrays."""
