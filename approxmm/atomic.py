@@ -141,7 +141,11 @@ def _make_folder(folder: Path, path: str | os.PathLike[str]) -> list[Path]:
         nearest = missing[-1].parent if missing else folder
         if not nearest.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"'{nearest}' is a file, not a folder")
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except BaseException:
+            _remove_empty(missing)
+            raise
     return missing
 
 

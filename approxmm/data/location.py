@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from approxmm.data.sources import IdxFile, Source
-from approxmm.errors import MissingError
+from approxmm.errors import InputError, MissingError
 
 __all__ = ["VARIABLE", "data_folder", "find_file", "find_files", "set_folder"]
 
@@ -31,10 +31,16 @@ def set_folder(source: Source, data_dir: str | os.PathLike[str] | None = None) -
 
 
 def find_file(file: IdxFile, folder: Path) -> Path | None:
-    """Return the file under its usual name or with a dot before `idx`, compressed or plain; None if there is none."""
+    """Return the file under its usual name or with a dot before `idx`, compressed or plain; None if there is none.
+
+    Raises InputError if the folder may not be read.
+    """
     dotted = file.name.replace("-idx", ".idx")
     candidates = (folder / f"{name}{suffix}" for name in (file.name, dotted) for suffix in (".gz", ""))
-    return next((path for path in candidates if path.is_file()), None)
+    try:
+        return next((path for path in candidates if path.is_file()), None)
+    except OSError as error:
+        raise InputError(f"cannot look into '{folder}': {error.strerror}; name a folder that can be read") from error
 
 
 def find_files(source: Source, folder: Path) -> tuple[Path, Path, Path, Path]:

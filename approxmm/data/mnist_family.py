@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def _read_images(path: Path, source: Source) -> NDArray[np.uint8]:
         )
     if source.transposed:
         images = np.ascontiguousarray(images.transpose(0, 2, 1))
-    return images.reshape(len(images), -1)
+    return images.reshape(len(images), math.prod(source.image_shape))
 
 
 def _read_labels(path: Path, source: Source) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from approxmm.data import digits
 from approxmm.data.location import find_files, set_folder
 from approxmm.data.sources import SOURCES, Source
-from approxmm.errors import InputError, MissingError
+from approxmm.errors import ApproxmmError, InputError
 
 __all__ = ["DIGITS", "DatasetInfo", "available", "source_of"]
 
@@ -92,7 +92,7 @@ def _describe(source: Source, data_dir: str | os.PathLike[str] | None) -> Datase
     try:
         find_files(source, set_folder(source, data_dir))
         present = True
-    except MissingError:
+    except ApproxmmError:
         present = False
     count, test = source.counts
     return DatasetInfo(

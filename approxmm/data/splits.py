@@ -32,7 +32,8 @@ def check_split_seed(split_seed: int) -> int:
 
 def permutation(count: int, seed: int, stream: int = 0) -> Indices:
     """Return a permutation of 0, …, count - 1, fixed by (seed, stream) for ever."""
-    words = np.random.Philox(key=[seed, stream]).random_raw(count)
+    key = np.array([seed, stream], dtype=np.uint64)
+    words = np.random.Philox(key=key).random_raw(count)
     return np.argsort(words, kind="stable").astype(np.int64, copy=False)
 
 

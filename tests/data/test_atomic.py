@@ -201,6 +201,12 @@ def test_folder_in_the_way_of_a_file_moves_nothing(tmp_path):
     assert os.listdir(tmp_path) == ["out"]
 
 
+def test_folders_that_can_be_made_only_in_part_are_taken_back(tmp_path):
+    with pytest.raises(InputError, match="File name too long"):
+        atomic_write_text(tmp_path / "x" / ("n" * 300) / "a", "")
+    assert os.listdir(tmp_path) == []
+
+
 def test_long_names_fit(tmp_path):
     name = "n" * 250 + ".txt"
     atomic_write_text(tmp_path / name, "x")
