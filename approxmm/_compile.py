@@ -8,12 +8,14 @@ module that uses it compiles nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
 __all__ = ["compiled", "compiled_fast"]
 
+# Some versions of Numba are typed and some are not; the checker need not know which is installed.
+_njit = cast(Any, numba.njit)
 _F = TypeVar("_F", bound=Callable[..., object])
 
 # Flags that let sums be vectorised. `nnan` and `ninf` stay out: divergence must remain visible.
@@ -22,9 +24,9 @@ _FAST = {"contract", "reassoc", "arcp", "nsz"}
 
 def compiled(function: _F) -> _F:
     """Compile `function` lazily in no-Python mode, strict IEEE arithmetic, cached on disk, without the GIL."""
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+    return cast(_F, _njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def compiled_fast(function: _F) -> _F:
     """Like `compiled`, but sums may be reordered and multiply-adds contracted (NaN and infinity are kept)."""
-    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)(function)  # type: ignore[no-any-return]
+    return cast(_F, _njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)(function))

@@ -1,0 +1,1 @@
+"""Studies: many simulations and trainings as tables of records."""
