@@ -64,6 +64,11 @@ class Claims:
     budget: str
     citation: str
 
+    @property
+    def exact(self) -> bool:
+        """Whether the product is simply the exact one."""
+        return self.unbiased and self.deterministic
+
 
 @dataclass(frozen=True)
 class Cost:

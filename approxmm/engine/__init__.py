@@ -1,0 +1,1 @@
+"""The training engine: the same sampled products, inside training."""
