@@ -41,8 +41,6 @@ class Claims:
     reads : {"nothing", "input", "pre_activation"}
         What the law depends on besides weights. For ``input`` and a batch that shares one draw, the
         norms of the batch's columns take the place of |a_i|.
-    shareable : bool
-        Whether a batch may share one draw.
     exact_at_full_budget : bool
         Budget 1.0 gives the exact product.
     deterministic : bool
@@ -57,7 +55,6 @@ class Claims:
     side: Side
     unbiased: bool
     reads: Literal["nothing", "input", "pre_activation"]
-    shareable: bool
     exact_at_full_budget: bool
     deterministic: bool
     products: frozenset[Product]

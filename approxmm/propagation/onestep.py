@@ -23,7 +23,12 @@ __all__ = ["one_step_errors", "predict_compounding"]
 
 
 def one_step_errors(
-    network: Network, method: Method | Sequence[Method | None], inputs: np.ndarray, *, sample_output: bool = False
+    network: Network,
+    method: Method | Sequence[Method | None],
+    inputs: np.ndarray,
+    *,
+    sample_output: bool = False,
+    batch: int = 1,
 ) -> np.ndarray:
     """Return the exact relative squared error that each layer's sampling adds to exact activations.
 
@@ -34,6 +39,8 @@ def one_step_errors(
     inputs : (B, n) array
     sample_output : bool
         Whether one method for all includes the last layer.
+    batch : int
+        How many consecutive inputs share one draw of column–row pairs.
 
     Returns
     -------
@@ -50,14 +57,19 @@ def one_step_errors(
             continue
         incoming = out[k - 1] if k > 0 else x
         if law.claims.side == "inner":
-            errors[k] = _inner_error(law, incoming, network.weights[k]) / np.vdot(pre[k], pre[k])
+            errors[k] = _relative(_inner_error(law, incoming, network.weights[k], batch), pre[k])
         else:
-            errors[k] = _output_error(law, pre[k], out[k], network.weights[k]) / np.vdot(out[k], out[k])
+            errors[k] = _relative(_output_error(law, pre[k], out[k], network.weights[k]), out[k])
     return errors
 
 
 def predict_compounding(
-    network: Network, method: Method | Sequence[Method | None], inputs: np.ndarray, *, sample_output: bool = False
+    network: Network,
+    method: Method | Sequence[Method | None],
+    inputs: np.ndarray,
+    *,
+    sample_output: bool = False,
+    batch: int = 1,
 ) -> ErrorProfile:
     """Return the compounding Π(1 + e_k) − 1 of the exact one-step errors as a profile.
 
@@ -67,7 +79,7 @@ def predict_compounding(
     beyond the first layer; compare it with the simulation.
     """
     started = time.perf_counter()
-    steps = one_step_errors(network, method, inputs, sample_output=sample_output)
+    steps = one_step_errors(network, method, inputs, sample_output=sample_output, batch=batch)
     layers = []
     for k, error in enumerate(compound_errors(steps), start=1):
         error = float(error)
@@ -78,19 +90,26 @@ def predict_compounding(
     return replace(profile, seconds=time.perf_counter() - started)
 
 
-def _inner_error(law: Method, incoming: np.ndarray, weights: np.ndarray) -> float:
+def _relative(error: float, exact: np.ndarray) -> float:
+    """Return error/‖exact‖²: a dead layer, whose outputs are all zero, adds no error."""
+    norm = float(np.vdot(exact, exact))
+    return error / norm if norm > 0 else 0.0
+
+
+def _inner_error(law: Method, incoming: np.ndarray, weights: np.ndarray, batch: int) -> float:
     if law.claims.reads == "nothing":
-        return _shared_inner_error(law, incoming, weights)
-    return float(sum(law.scale_moments(a, weights).squared_error(a[:, None] * weights) for a in incoming))
+        batch = len(incoming)  # all draws obey one law, so the sums over inputs become matrix products
+    blocks = (incoming[start : start + batch] for start in range(0, len(incoming), batch))
+    return sum(_block_error(law, block, weights) for block in blocks)
 
 
-def _shared_inner_error(law: Method, incoming: np.ndarray, weights: np.ndarray) -> float:
-    """One law for all inputs: the sums over inputs become matrix products."""
-    moments = law.scale_moments(incoming[0], weights)
+def _block_error(law: Method, block: np.ndarray, weights: np.ndarray) -> float:
+    """Return the summed squared error of inputs that share one law."""
+    moments = law.scale_moments(np.sqrt((block**2).sum(axis=0)), weights)
     norms = np.einsum("ij,ij->i", weights, weights)
-    bias = (incoming * (moments.mean - 1.0)) @ weights
-    pooled = (incoming * moments.support) @ weights
-    diagonal = float(((incoming**2) @ (moments.diagonal * norms)).sum())
+    bias = (block * (moments.mean - 1.0)) @ weights
+    pooled = (block * moments.support) @ weights
+    diagonal = float(((block**2) @ (moments.diagonal * norms)).sum())
     return diagonal + float(moments.common) * float(np.vdot(pooled, pooled)) + float(np.vdot(bias, bias))
 
 

@@ -42,7 +42,7 @@ def simulate(
     precision: float | None = None,
     seed: int = 0,
     sample_output: bool = False,
-    shared: bool = False,
+    batch: int = 1,
     confidence: float = 0.95,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -65,8 +65,9 @@ def simulate(
     seed : int
     sample_output : bool
         Whether one method for all includes the last layer.
-    shared : bool
-        All inputs of a trial share one draw (a minibatch) instead of one draw each.
+    batch : int
+        How many consecutive inputs share one draw of column–row pairs, as the examples of a minibatch do in training
+        (their law then reads the batch's column norms). Output-side methods draw for each example in any case.
     confidence : float
         Level of the intervals (Student's t over trials). None is given where nothing is random.
     workers : int, optional
@@ -89,10 +90,10 @@ def simulate(
     distribution is heavy-tailed, and a t interval over few trials then is too short.
     """
     started = time.perf_counter()
-    _check(trials, precision, confidence)
+    _check(trials, precision, confidence, batch)
     network = network.astype(np.float64)
     plan = make_plan(network, method, sample_output=sample_output)
-    run = _Run(network, plan, network.check_inputs(inputs), seed, _shareable(plan) if shared else False)
+    run = _Run(network, plan, network.check_inputs(inputs), seed, batch)
     random = any(law is not None and not law.claims.deterministic for law in plan)
     done, total, tally = 0, trials if random else 1, _Tally(network.depth)
     while True:
@@ -104,7 +105,7 @@ def simulate(
         if not random or precision is None or tally.relative_half_width(confidence) <= precision or done >= _MAX_TRIALS:
             break
         total = min(2 * done, _MAX_TRIALS)
-    settings = {**describe_plan(plan), "trials": done, "inputs": len(run.inputs), "seed": seed, "shared_draws": shared}
+    settings = {**describe_plan(plan), "trials": done, "inputs": len(run.inputs), "seed": seed, "batch": batch}
     layers = tally.layers(run.exact_norms, confidence if random else None)
     return ErrorProfile("simulate", layers, time.perf_counter() - started, settings)
 
@@ -120,8 +121,8 @@ class _Piece:
 class _Run:
     """One simulation's fixed data, and the work on one piece of it."""
 
-    def __init__(self, network: Network, plan: Plan, inputs: np.ndarray, seed: int, shared: bool) -> None:
-        self.network, self.plan, self.inputs, self.seed, self.shared = network, plan, inputs, seed, shared
+    def __init__(self, network: Network, plan: Plan, inputs: np.ndarray, seed: int, batch: int) -> None:
+        self.network, self.plan, self.inputs, self.seed, self.batch = network, plan, inputs, seed, batch
         pre, out = network.layers(inputs)
         self.exact = list(zip(pre, out, strict=True))
         self.exact_norms = np.array([[np.vdot(y, y) for y in pair] for pair in self.exact])
@@ -138,7 +139,8 @@ class _Run:
         """Run a range of trials; inputs are taken in blocks where one trial of all is too large."""
         count, size = trials[1] - trials[0], len(self.inputs)
         sums = np.zeros((count, self.network.depth, 2, 3))
-        block = size if self.shared else max(1, _PIECE_BYTES // (8 * max(self.network.widths) * count))
+        block = max(1, _PIECE_BYTES // (8 * max(self.network.widths) * count))
+        block = -(-block // self.batch) * self.batch  # a minibatch is never cut
         for start in range(0, size, block):
             self._add_block(trials, slice(start, min(start + block, size)), sums)
         return _Piece(trials[0], sums)
@@ -161,11 +163,13 @@ class _Run:
     def _scales(self, k: int, read: np.ndarray, trials: tuple[int, int], rows: slice) -> np.ndarray:
         """Draw the scales of layer k for a block, rows ordered by (trial, input)."""
         out, size = np.empty_like(read), rows.stop - rows.start
+        law = self.plan[k]
+        group = self.batch if law is not None and law.claims.side == "inner" else 1
+        draws = -(-len(self.inputs) // group)
         for t in range(trials[0], trials[1]):
             part = slice((t - trials[0]) * size, (t - trials[0] + 1) * size)
-            item = t if self.shared else t * len(self.inputs) + rows.start
-            key = make_key(self.seed, Stream.SELECT, layer=k + 1, item=item)
-            fill_scales(self.states[k], 0, read[part], self.shared, key, out[part])
+            key = make_key(self.seed, Stream.SELECT, layer=k + 1, item=t * draws + rows.start // group)
+            fill_scales(self.states[k], 0, read[part], group, key, out[part])
         return out
 
 
@@ -229,14 +233,9 @@ def _figures(exact: float, means: np.ndarray, half_width: float | None) -> Metri
     return metrics_from_moments(float(exact), estimate, cross, error, interval)
 
 
-def _shareable(plan: Plan) -> bool:
-    for law in plan:
-        if law is not None and not law.claims.shareable:
-            raise InputError(f"shared=True: method {law.name!r} selects for each example by itself; use shared=False")
-    return True
-
-
-def _check(trials: int, precision: float | None, confidence: float) -> None:
+def _check(trials: int, precision: float | None, confidence: float, batch: int) -> None:
+    if batch < 1:
+        raise InputError(f"batch={batch} must be at least 1")
     if not 1 <= trials <= _MAX_TRIALS:
         raise InputError(f"trials={trials} must lie in [1, {_MAX_TRIALS}]")
     if precision is not None and not (math.isfinite(precision) and 0 < precision < 1):
