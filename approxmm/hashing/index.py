@@ -130,8 +130,7 @@ def update_index(index: HashIndex, items: npt.ArrayLike, changed: npt.ArrayLike,
     which = check_indices("changed", changed, rows.shape[0])
     source, local = rows, which
     if index.projections.pool > 1:
-        source = np.empty((which.size, index.projections.by_plane.shape[1] or index.projections.starts.size - 1))
-        source = source.astype(rows.dtype)
+        source = np.empty((which.size, index.projections.by_plane.shape[1]), rows.dtype)
         pool_into(rows, which, index.projections.pool, source)
         local = np.arange(which.size)
     raw, squared = _project(index.projections, source, local, threads)
@@ -185,7 +184,7 @@ def step_index(
     # Without the transform: the step is projected as it is, norm and all.
     plain = index.transform._replace(query_value=0.0)
     hash_vector(index.projections, plain, x, work, np.empty(index.projections.tables, np.int64))
-    index.raw[which] += c[:, None] * work.projected[None, :]
+    index.raw[which] += np.outer(c, work.projected[: index.raw.shape[1]])
     squared = index.squared_norms[which] + 2.0 * c * z + c * c * float(np.sum(x.astype(np.float64) ** 2))
     index.squared_norms[which] = np.maximum(squared, 0.0)
     return recode_items(index, which)

@@ -54,7 +54,7 @@ class HashWorkspace(NamedTuple):
 def hash_workspace(projections: Projections) -> HashWorkspace:
     """Allocate the scratch that `hash_vector` and `hash_sparse` need; one per thread."""
     dtype = projections.query_shift.dtype
-    groups = max(projections.by_plane.shape[1], projections.starts.size - 1)
+    groups = projections.by_plane.shape[1]
     return HashWorkspace(
         np.zeros(projections.by_coordinate.shape[1], dtype),
         np.zeros(groups, dtype),
