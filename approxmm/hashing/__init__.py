@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from approxmm.hashing.angles import mips_angles, pairwise_angles, query_angles
-from approxmm.hashing.index import (
-    HashIndex,
-    build_index,
-    find,
-    index_bytes,
-    recode_items,
-    rescale_index,
-    step_index,
-    update_index,
-)
+from approxmm.hashing.index import HashIndex, build_index, find, index_bytes, project_all, repack
 from approxmm.hashing.laws import (
     WeightedMask,
     bit_agreement,
@@ -67,6 +58,7 @@ from approxmm.hashing.transforms import (
     transform_items,
     transform_query,
 )
+from approxmm.hashing.upkeep import check_fresh, recode_items, rescale_index, step_index, step_items, update_index
 
 __all__ = [
     "MAX_BITS",
@@ -82,6 +74,7 @@ __all__ = [
     "bit_agreement",
     "bucket",
     "build_index",
+    "check_fresh",
     "coordinates",
     "coordinates_sparse",
     "draw_dense",
@@ -112,6 +105,7 @@ __all__ = [
     "pooled_length",
     "principal_basis",
     "probe_codes",
+    "project_all",
     "project_items",
     "project_weights",
     "projections_bytes",
@@ -120,6 +114,7 @@ __all__ = [
     "rebuild_tables",
     "recode_items",
     "refresh_columns",
+    "repack",
     "rescale_index",
     "retrieval",
     "retrieve",
@@ -129,6 +124,7 @@ __all__ = [
     "squared_norms_into",
     "step_columns",
     "step_index",
+    "step_items",
     "subsample",
     "subspace_bytes",
     "tables_bytes",

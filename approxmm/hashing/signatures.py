@@ -87,16 +87,20 @@ def _project_block(items: Floats, rows: Ints, planes: Floats, i: int, out: Float
         out[i3, j], out[i3, j1], out[i3, j2], out[i3, j3] = a30, a31, a32, a33
 
 
-@compiled
+@compiled_fast
 def _add_dense(by_coordinate: Floats, index: Ints, value: Floats, count: int, out: Floats) -> None:
-    """Add `value[t]` times the planes' entries at coordinate `index[t]`, four coordinates a pass."""
-    whole = count - count % 4
-    for t in range(0, whole, 4):
+    """Add `value[t]` times the planes' entries at coordinate `index[t]`, eight coordinates a pass."""
+    whole = count - count % 8
+    for t in range(0, whole, 8):
         x0, x1, x2, x3 = value[t], value[t + 1], value[t + 2], value[t + 3]
+        x4, x5, x6, x7 = value[t + 4], value[t + 5], value[t + 6], value[t + 7]
         p0, p1 = by_coordinate[index[t]], by_coordinate[index[t + 1]]
         p2, p3 = by_coordinate[index[t + 2]], by_coordinate[index[t + 3]]
+        p4, p5 = by_coordinate[index[t + 4]], by_coordinate[index[t + 5]]
+        p6, p7 = by_coordinate[index[t + 6]], by_coordinate[index[t + 7]]
         for p in range(out.shape[0]):
-            out[p] += (x0 * p0[p] + x1 * p1[p]) + (x2 * p2[p] + x3 * p3[p])
+            first = (x0 * p0[p] + x1 * p1[p]) + (x2 * p2[p] + x3 * p3[p])
+            out[p] += first + ((x4 * p4[p] + x5 * p5[p]) + (x6 * p6[p] + x7 * p7[p]))
     for t in range(whole, count):
         x0, p0 = value[t], by_coordinate[index[t]]
         for p in range(out.shape[0]):
@@ -226,6 +230,25 @@ def _hash_listed(
 
 
 @compiled
+def _list_nonzeros(vector: Floats, index: npt.NDArray[np.int64], value: Floats) -> int:
+    count = 0
+    for i in range(vector.shape[0]):
+        # Written always and kept only if not zero: a branch would be guessed wrong half of the time after a ReLU.
+        index[count] = i
+        value[count] = vector[i]
+        count += vector[i] != 0
+    return count
+
+
+@compiled
+def _pool_vector(projections: Projections, vector: Floats, out: Floats) -> None:
+    for i in range(vector.shape[0]):
+        out[i // projections.pool] += vector[i]
+    for group in range(out.shape[0]):
+        out[group] /= group_size(projections.dimension, projections.pool, group)
+
+
+@compiled
 def hash_vector(
     projections: Projections,
     transform: Transform,
@@ -246,18 +269,12 @@ def hash_vector(
     codes : int64 array (L,)
         Written. A zero query gets the code 0 in every table.
     """
-    count = 0
-    for group in range(work.pooled.shape[0]):
-        total = vector[group * projections.pool]
-        if projections.pool > 1:
-            size = group_size(projections.dimension, projections.pool, group)
-            for k in range(1, size):
-                total += vector[group * projections.pool + k]
-            total /= size
-        if total != 0:
-            work.listed[count] = group
-            work.value[count] = total
-            count += 1
+    if projections.pool > 1:
+        _pool_vector(projections, vector, work.pooled)
+        count = _list_nonzeros(work.pooled, work.listed, work.value)
+        work.pooled[:] = 0
+    else:
+        count = _list_nonzeros(vector, work.listed, work.value)
     _hash_listed(projections, transform, count, work, codes)
 
 

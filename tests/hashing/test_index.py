@@ -11,6 +11,7 @@ from approxmm.errors import InputError
 from approxmm.hashing import (
     TRANSFORM_NAMES,
     build_index,
+    check_fresh,
     draw_dense,
     draw_sparse,
     expected_recall,
@@ -112,6 +113,20 @@ def test_gradient_steps_follow_the_items(draw):
     np.testing.assert_array_equal(index.tables.items, fresh.tables.items)
     assert scale[0] != index.scale[0]
     assert recode_items.py_func(index, np.arange(60)) == 0
+
+
+def test_stale_index_is_refused():
+    for pool in (1, 3):
+        items, planes, transform, rng = _setting(pool=pool)
+        index = build_index(items, planes, transform)
+        check_fresh(index, items)
+        items[[5, 9]] += 0.01 * rng.standard_normal((2, 12)).astype(np.float32)
+        with pytest.raises(
+            InputError, match=r"index is stale for 2 items, first items\[5\]: must match the items; call"
+        ):
+            check_fresh(index, items)
+        update_index(index, items, [5, 9])
+        check_fresh(index, items)
 
 
 def test_recall_against_brute_force_follows_the_closed_form():

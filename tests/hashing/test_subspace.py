@@ -27,7 +27,7 @@ def _low_rank(rng, B=40, n=24, rank=5, noise=0.05):
 
 def _scores(basis, projected, a, bias):
     t, s = np.empty(basis.shape[1], basis.dtype), np.empty(projected.shape[1], basis.dtype)
-    coordinates(basis, a, t)
+    coordinates(np.ascontiguousarray(basis.T), a, t)
     score_nodes(projected, t, bias, s)
     return t, s
 
@@ -122,7 +122,7 @@ def test_kernels_equal_numpy_twins_and_sparse_inputs(rank):
     np.testing.assert_array_equal(sparse, t)
     coordinates_sparse.py_func(basis, where, a[where], twin)
     np.testing.assert_array_equal(twin, t)
-    coordinates.py_func(basis, a, twin)
+    coordinates.py_func(np.ascontiguousarray(basis.T), a, twin)
     np.testing.assert_array_equal(twin, t)
     out = np.empty(33)
     score_nodes.py_func(projected, t, bias, out)

@@ -1,6 +1,11 @@
 """Max-trees against brute force."""
 
+import json
 import math
+import os
+import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +154,13 @@ def test_room_imports_no_other_room():
     ours = [line for line in lines if line.startswith("from approxmm.")]
     assert ours
     assert all(line.split()[1].startswith(("approxmm.trees", "approxmm.errors", "approxmm._compile")) for line in ours)
+
+
+def test_interpreted_process_gives_the_same_numbers():
+    scenario = Path(__file__).with_name("scenario.py")
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    other = subprocess.run(
+        [sys.executable, str(scenario)], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert other.returncode == 0, other.stderr
+    assert json.loads(other.stdout) == runpy.run_path(str(scenario))["run"]()
