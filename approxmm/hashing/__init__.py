@@ -26,17 +26,9 @@ from approxmm.hashing.query import (
     retrieve,
     subsample,
 )
+from approxmm.hashing.query_codes import HashWorkspace, hash_sparse, hash_vector, hash_workspace
 from approxmm.hashing.selection import largest_value, select_top
-from approxmm.hashing.signatures import (
-    HashWorkspace,
-    hash_sparse,
-    hash_vector,
-    hash_workspace,
-    pack_items,
-    pack_signs,
-    project_items,
-    squared_norms_into,
-)
+from approxmm.hashing.signatures import add_signs, pack_items, pack_signs, project_items, squared_norms_into
 from approxmm.hashing.subspace import (
     coordinates,
     coordinates_sparse,
@@ -70,6 +62,7 @@ __all__ = [
     "Tables",
     "Transform",
     "WeightedMask",
+    "add_signs",
     "allocate_tables",
     "bit_agreement",
     "bucket",

@@ -17,14 +17,8 @@ from approxmm.hashing.parallel import in_shards
 from approxmm.hashing.pooling import pool_rows
 from approxmm.hashing.projections import Projections
 from approxmm.hashing.query import QueryWorkspace, query_workspace, retrieve
-from approxmm.hashing.signatures import (
-    HashWorkspace,
-    hash_vector,
-    hash_workspace,
-    pack_items,
-    project_items,
-    squared_norms_into,
-)
+from approxmm.hashing.query_codes import HashWorkspace, hash_vector, hash_workspace
+from approxmm.hashing.signatures import pack_items, project_items, squared_norms_into
 from approxmm.hashing.tables import Tables, allocate_tables, rebuild_tables
 from approxmm.hashing.transforms import Transform, fit_scale
 

@@ -7,6 +7,7 @@ of threads.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -17,7 +18,8 @@ __all__ = ["in_shards"]
 
 
 @lru_cache(maxsize=4)
-def _pool(threads: int) -> ThreadPoolExecutor:
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    # Keyed by the process as well: a forked child inherits the object but not its threads, and would wait for ever.
     return ThreadPoolExecutor(threads, thread_name_prefix="approxmm-hashing")
 
 
@@ -43,7 +45,7 @@ def in_shards(task: Callable[[int, int], object], count: int, threads: int, *, a
     if shards == 1:
         task(0, count)
         return
-    others = [_pool(shards - 1).submit(task, edges[s], edges[s + 1]) for s in range(1, shards)]
+    others = [_pool(shards - 1, os.getpid()).submit(task, edges[s], edges[s + 1]) for s in range(1, shards)]
     try:
         task(edges[0], edges[1])
     finally:

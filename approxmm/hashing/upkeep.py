@@ -15,7 +15,8 @@ from approxmm.errors import InputError
 from approxmm.hashing._checks import Floats, check_indices, check_matrix, check_vector
 from approxmm.hashing.index import HashIndex, project_all, repack
 from approxmm.hashing.pooling import pool_into, pool_rows
-from approxmm.hashing.signatures import hash_vector, hash_workspace, pack_items
+from approxmm.hashing.query_codes import hash_vector, hash_workspace
+from approxmm.hashing.signatures import pack_items
 from approxmm.hashing.tables import update_tables
 
 __all__ = ["check_fresh", "recode_items", "rescale_index", "step_index", "step_items", "update_index"]

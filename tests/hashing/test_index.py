@@ -154,9 +154,10 @@ def test_recall_against_brute_force_follows_the_closed_form():
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
-def test_extreme_scales_give_the_codes_of_ordinary_ones(scale):
-    items, planes, transform, _ = _setting(dtype=np.float64)
-    power = 2.0 ** np.round(np.log2(scale))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_extreme_scales_give_the_codes_of_ordinary_ones(scale, dtype):
+    items, planes, transform, _ = _setting(dtype=dtype)
+    power = dtype(2.0 ** np.round(np.log2(scale)))
     one = build_index(items, planes, transform)
     np.testing.assert_array_equal(one.tables.codes, build_index(items * power, planes, transform).tables.codes)
 
