@@ -26,7 +26,7 @@ from approxmm.hashing.query import (
     retrieve,
     subsample,
 )
-from approxmm.hashing.query_codes import HashWorkspace, hash_sparse, hash_vector, hash_workspace
+from approxmm.hashing.query_codes import HashWorkspace, hash_rows, hash_sparse, hash_vector, hash_workspace
 from approxmm.hashing.selection import largest_value, select_top
 from approxmm.hashing.signatures import add_signs, pack_items, pack_signs, project_items, squared_norms_into
 from approxmm.hashing.subspace import (
@@ -78,6 +78,7 @@ __all__ = [
     "find",
     "fit_scale",
     "group_size",
+    "hash_rows",
     "hash_sparse",
     "hash_vector",
     "hash_workspace",

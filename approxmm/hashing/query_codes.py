@@ -19,7 +19,7 @@ from approxmm.hashing.projections import Projections
 from approxmm.hashing.signatures import add_signs, pack_signs
 from approxmm.hashing.transforms import Transform
 
-__all__ = ["HashWorkspace", "hash_sparse", "hash_vector", "hash_workspace"]
+__all__ = ["HashWorkspace", "hash_rows", "hash_sparse", "hash_vector", "hash_workspace"]
 
 
 class HashWorkspace(NamedTuple):
@@ -178,3 +178,19 @@ def hash_sparse(
                 filled += 1
         count = filled
     _hash_listed(projections, transform, count, work, codes)
+
+
+@compiled
+def hash_rows(
+    projections: Projections,
+    transform: Transform,
+    rows: Floats,
+    work: HashWorkspace,
+    codes: npt.NDArray[np.int64],
+) -> None:
+    """Hash a batch of dense queries (B, d) into `codes` (B, L), each with the code that `hash_vector` gives it.
+
+    For queries only: items are hashed with other extra coordinates, by `build_index` and `update_index`.
+    """
+    for i in range(rows.shape[0]):
+        hash_vector(projections, transform, rows[i], work, codes[i])

@@ -10,6 +10,7 @@ from approxmm.hashing import (
     TRANSFORM_NAMES,
     draw_dense,
     draw_sparse,
+    hash_rows,
     hash_sparse,
     hash_vector,
     hash_workspace,
@@ -121,16 +122,31 @@ def test_compiled_equals_uncompiled(kind, pool):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_projection_depends_on_its_item_alone(dtype):
-    planes, _ = _draw("dense", d=123, dtype=dtype)
-    items = np.random.default_rng(2).standard_normal((57, 123)).astype(dtype)
+@pytest.mark.parametrize("d", [1, 7, 16, 123, 1000])
+def test_a_projection_depends_on_its_item_alone(dtype, d):
+    planes, _ = _draw("dense", d=d, dtype=dtype)
+    items = np.random.default_rng(2).standard_normal((57, d)).astype(dtype)
     whole = np.empty((57, 20), dtype)
     project_items(planes, items, np.arange(57), 0, 57, whole)
     for rows in ([3], [56, 0], [5, 9, 9, 1, 40], list(range(56, -1, -1))):
         part = np.empty((len(rows), 20), dtype)
         project_items(planes, items, np.array(rows), 0, len(rows), part)
         np.testing.assert_array_equal(part, whole[rows])
-    np.testing.assert_allclose(whole, items @ planes.by_plane.T, rtol=0, atol=300 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(whole, items @ planes.by_plane.T, rtol=0, atol=(20 + 3 * d) * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_a_batch_of_queries_hashes_as_its_rows(kind):
+    planes, transform = _draw(kind)
+    rows = np.random.default_rng(3).standard_normal((6, 11)).astype(np.float32)
+    rows[2] = 0.0
+    work, together, alone = hash_workspace(planes), np.empty((6, 4), np.int64), np.empty(4, np.int64)
+    hash_rows(planes, transform, rows, work, together)
+    for row, codes in zip(rows, together, strict=True):
+        hash_vector(planes, transform, row, work, alone)
+        np.testing.assert_array_equal(codes, alone)
+    hash_rows.py_func(planes, transform, rows[:1], work, alone[None])
+    np.testing.assert_array_equal(alone, together[0])
 
 
 def test_zero_and_negative_zero_hash_to_code_zero():
