@@ -28,7 +28,7 @@ from approxmm.hashing.query import (
 )
 from approxmm.hashing.query_codes import HashWorkspace, hash_rows, hash_sparse, hash_vector, hash_workspace
 from approxmm.hashing.selection import largest_value, select_top
-from approxmm.hashing.signatures import add_signs, pack_items, pack_signs, project_items, squared_norms_into
+from approxmm.hashing.signatures import pack_items, pack_signs, project_items, squared_norms_into
 from approxmm.hashing.subspace import (
     coordinates,
     coordinates_sparse,
@@ -62,7 +62,6 @@ __all__ = [
     "Tables",
     "Transform",
     "WeightedMask",
-    "add_signs",
     "allocate_tables",
     "bit_agreement",
     "bucket",

@@ -16,7 +16,7 @@ from approxmm._compile import compiled, compiled_fast
 from approxmm.hashing._checks import Floats, Ints
 from approxmm.hashing.pooling import group_size
 from approxmm.hashing.projections import Projections
-from approxmm.hashing.signatures import add_signs, pack_signs
+from approxmm.hashing.signatures import pack_signs
 from approxmm.hashing.transforms import Transform
 
 __all__ = ["HashWorkspace", "hash_rows", "hash_sparse", "hash_vector", "hash_workspace"]
@@ -75,6 +75,23 @@ def _add_dense(by_coordinate: Floats, index: Ints, value: Floats, count: int, ou
 
 
 @compiled
+def _add_signs(
+    starts: npt.NDArray[np.int64],
+    plane: npt.NDArray[np.int32],
+    sign: npt.NDArray[np.int8],
+    index: Ints,
+    value: Floats,
+    count: int,
+    out: Floats,
+) -> None:
+    """Add the sparse planes' projections of the coordinates `index[:count]` with values `value[:count]` to `out`."""
+    for t in range(count):
+        x = value[t]
+        for entry in range(starts[index[t]], starts[index[t] + 1]):
+            out[plane[entry]] += x if sign[entry] > 0 else -x
+
+
+@compiled
 def _hash_listed(
     projections: Projections, transform: Transform, count: int, work: HashWorkspace, codes: npt.NDArray[np.int64]
 ) -> None:
@@ -84,7 +101,7 @@ def _hash_listed(
     if projections.by_coordinate.shape[0] > 0:
         _add_dense(projections.by_coordinate, work.listed, work.value, count, out)
     else:
-        add_signs(projections.starts, projections.plane, projections.sign, work.listed, work.value, count, out)
+        _add_signs(projections.starts, projections.plane, projections.sign, work.listed, work.value, count, out)
     # Instead of dividing the query by its norm, its constant coordinates are multiplied by it: the signs agree.
     if transform.query_value != 0.0:
         squared = 0.0

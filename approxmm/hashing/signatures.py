@@ -16,7 +16,10 @@ from approxmm.hashing._checks import Floats, Ints
 from approxmm.hashing.projections import Projections
 from approxmm.hashing.transforms import Transform, item_extra
 
-__all__ = ["add_signs", "pack_items", "pack_signs", "project_items", "squared_norms_into"]
+__all__ = ["pack_items", "pack_signs", "project_items", "squared_norms_into"]
+
+# Items that share one pass over the sparse planes: a vector register of float32.
+_TOGETHER = 8
 
 
 @compiled_fast
@@ -44,20 +47,24 @@ def _project_block(items: Floats, rows: Ints, planes: Floats, i: int, out: Float
 
 
 @compiled
-def add_signs(
-    starts: npt.NDArray[np.int64],
-    plane: npt.NDArray[np.int32],
-    sign: npt.NDArray[np.int8],
-    index: Ints,
-    value: Floats,
-    count: int,
-    out: Floats,
-) -> None:
-    """Add the sparse planes' projections of the coordinates `index[:count]` with values `value[:count]` to `out`."""
-    for t in range(count):
-        x = value[t]
-        for entry in range(starts[index[t]], starts[index[t] + 1]):
-            out[plane[entry]] += x if sign[entry] > 0 else -x
+def _sign_block(projections: Projections, items: Floats, rows: Ints, i: int, sums: Floats, out: Floats) -> None:
+    """Project a block of items on the sparse planes; each entry of the planes is read once for the block."""
+    last = rows.shape[0] - 1
+    x = np.empty(_TOGETHER, sums.dtype)
+    starts, plane, sign = projections.starts, projections.plane, projections.sign
+    sums[:] = 0
+    for coordinate in range(items.shape[1]):
+        if starts[coordinate] == starts[coordinate + 1]:
+            continue
+        for r in range(_TOGETHER):
+            x[r] = items[rows[min(i + r, last)], coordinate]
+        for entry in range(starts[coordinate], starts[coordinate + 1]):
+            total = sums[plane[entry]]
+            factor = sign[entry]
+            for r in range(_TOGETHER):
+                total[r] += x[r] if factor > 0 else -x[r]
+    for r in range(min(_TOGETHER, last + 1 - i)):
+        out[i + r, :] = sums[:, r]
 
 
 @compiled
@@ -79,11 +86,9 @@ def project_items(projections: Projections, items: Floats, rows: Ints, first: in
         for i in range(first, last, 4):
             _project_block(items, rows[:last], projections.by_plane, i, out)
         return
-    every = np.arange(items.shape[1])
-    for i in range(first, last):
-        out[i, :] = 0
-        row = items[rows[i]]
-        add_signs(projections.starts, projections.plane, projections.sign, every, row, row.shape[0], out[i])
+    sums = np.empty((out.shape[1], _TOGETHER), out.dtype)
+    for i in range(first, last, _TOGETHER):
+        _sign_block(projections, items, rows[:last], i, sums, out)
 
 
 @compiled_fast

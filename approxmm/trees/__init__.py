@@ -19,9 +19,9 @@ from approxmm.trees.maxtree import (
     leaves_above,
     rebuild_tree,
     set_leaf,
-    top_leaves,
     trees_bytes,
 )
+from approxmm.trees.top import top_leaves
 
 __all__ = [
     "MaxTrees",
