@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from approxmm.hashing.angles import mips_angles, pairwise_angles, query_angles
-from approxmm.hashing.index import HashIndex, build_index, find, index_bytes, project_all, repack
+from approxmm.hashing.index import HashIndex, build_index, find, index_bytes
 from approxmm.hashing.laws import (
     WeightedMask,
     bit_agreement,
@@ -14,8 +14,7 @@ from approxmm.hashing.laws import (
     retrieval,
     weighted_mask,
 )
-from approxmm.hashing.parallel import in_shards
-from approxmm.hashing.pooling import group_size, pool_into, pool_rows, pooled_length
+from approxmm.hashing.pooling import pool_rows
 from approxmm.hashing.projections import MAX_BITS, Projections, draw_dense, draw_sparse, projections_bytes
 from approxmm.hashing.query import (
     QueryWorkspace,
@@ -28,7 +27,7 @@ from approxmm.hashing.query import (
 )
 from approxmm.hashing.query_codes import HashWorkspace, hash_rows, hash_sparse, hash_vector, hash_workspace
 from approxmm.hashing.selection import largest_value, select_top
-from approxmm.hashing.signatures import pack_items, pack_signs, project_items, squared_norms_into
+from approxmm.hashing.signatures import pack_items, project_items, squared_norms_into
 from approxmm.hashing.subspace import (
     coordinates,
     coordinates_sparse,
@@ -76,12 +75,10 @@ __all__ = [
     "fill_random",
     "find",
     "fit_scale",
-    "group_size",
     "hash_rows",
     "hash_sparse",
     "hash_vector",
     "hash_workspace",
-    "in_shards",
     "index_bytes",
     "item_extra",
     "keep_most_frequent",
@@ -90,15 +87,11 @@ __all__ = [
     "mask_covariance",
     "mips_angles",
     "pack_items",
-    "pack_signs",
     "pair_retrieval",
     "pairwise_angles",
-    "pool_into",
     "pool_rows",
-    "pooled_length",
     "principal_basis",
     "probe_codes",
-    "project_all",
     "project_items",
     "project_weights",
     "projections_bytes",
@@ -107,7 +100,6 @@ __all__ = [
     "rebuild_tables",
     "recode_items",
     "refresh_columns",
-    "repack",
     "rescale_index",
     "retrieval",
     "retrieve",

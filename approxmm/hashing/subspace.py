@@ -50,7 +50,8 @@ def principal_basis(inputs: npt.ArrayLike, rank: int, *, rng: np.random.Generato
     -------
     float array (n, r), C order, the inputs' dtype
         Columns by falling energy, each with its largest entry positive, so that the result is a
-        function of the inputs (and of rng's state) alone. Directions beyond the buffer's own rank are arbitrary.
+        function of the inputs (and of rng's state) alone, up to the rounding of the linear-algebra library at hand.
+        Directions beyond the buffer's own rank are arbitrary.
 
     Raises
     ------
