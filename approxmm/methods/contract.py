@@ -183,6 +183,9 @@ class Method(ABC):
 
     def scale_moments(self, x: np.ndarray, weights: np.ndarray) -> ScaleMoments:
         """Return the exact moments of the scales for one example, given what the law reads."""
+        x, weights = np.asarray(x), np.asarray(weights)
+        if x.dtype != object:
+            x = x.astype(np.float64)
         return self.moments_of(self.importance(x, weights))
 
     def side_length(self, weights: np.ndarray) -> int:

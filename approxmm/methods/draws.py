@@ -18,11 +18,25 @@ __all__ = ["column_norms", "fill_scales"]
 def column_norms(batch: np.ndarray, out: np.ndarray) -> None:
     """Write the Euclidean norm of each column of `batch` (B, n) to `out` (n,); for B = 1 that is |a_i|."""
     out[:] = 0.0
+    if len(batch) == 1:
+        for i in range(out.size):
+            out[i] = abs(batch[0, i])
+        return
     for row in batch:
         for i in range(row.size):
-            out[i] += row[i] * row[i]
+            if not abs(row[i]) <= out[i]:
+                out[i] = abs(row[i])
+    largest = out.max()
+    if not (largest > 0.0 and math.isfinite(largest)):
+        return  # all zero, or not finite: the largest magnitude shows it as well as the norm
+    # Squares of numbers relative to the largest neither overflow nor vanish in single precision.
+    out[:] = 0.0
+    for row in batch:
+        for i in range(row.size):
+            relative = row[i] / largest
+            out[i] += relative * relative
     for i in range(out.size):
-        out[i] = math.sqrt(out[i])
+        out[i] = largest * math.sqrt(out[i])
 
 
 @compiled
