@@ -144,8 +144,10 @@ class ErrorForm:
         return _quadratic(self.error, inputs)
 
     def relative_errors(self, inputs: np.ndarray) -> np.ndarray:
-        """Return each input's E‖â_L − a_L‖² / ‖a_L‖², float64 (B,)."""
-        return self.squared_errors(inputs) / _quadratic(self.exact, inputs)
+        """Return each input's E‖â_L − a_L‖² / ‖a_L‖², float64 (B,); infinite or NaN where a_L = 0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative: np.ndarray = self.squared_errors(inputs) / _quadratic(self.exact, inputs)
+        return relative
 
 
 def error_form(network: Network, method: Method | Sequence[Method | None], *, sample_output: bool = True) -> ErrorForm:

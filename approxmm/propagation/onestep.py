@@ -7,6 +7,7 @@ any network. That the errors then compound as Π(1 + e_k) − 1 is a prediction.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,7 +39,8 @@ def one_step_errors(
     Returns
     -------
     (L,) float64
-        Inner side: E‖(a ∘ ξ)W − aW‖²/‖z‖². Output side: E‖μ ∘ a − a‖²/‖a‖² of the layer's output.
+        Inner side: E‖(a ∘ ξ)W − aW‖²/‖z‖². Output side: E‖μ ∘ a − a‖²/‖a‖² of the layer's output. 0 where a
+        layer's exact values are all zero and no error is made, infinite where one is.
     """
     network = network.astype(np.float64)
     plan = make_plan(network, method, sample_output=sample_output)
@@ -50,9 +52,9 @@ def one_step_errors(
             continue
         incoming = out[k - 1] if k > 0 else x
         if law.claims.side == "inner":
-            errors[k] = _inner_error(law, incoming, network.weights[k]) / np.vdot(pre[k], pre[k])
+            errors[k] = _relative(_inner_error(law, incoming, network.weights[k]), pre[k])
         else:
-            errors[k] = _output_error(law, pre[k], out[k], network.weights[k]) / np.vdot(out[k], out[k])
+            errors[k] = _relative(_output_error(law, pre[k], out[k], network.weights[k]), out[k])
     return errors
 
 
@@ -76,6 +78,13 @@ def predict_compounding(
     plan = make_plan(network, method, sample_output=sample_output)
     profile = ErrorProfile("prediction", tuple(layers), 0.0, describe_plan(plan))
     return replace(profile, seconds=time.perf_counter() - started)
+
+
+def _relative(error: float, exact: np.ndarray) -> float:
+    norm = float(np.vdot(exact, exact))
+    if norm == 0.0:
+        return 0.0 if error == 0.0 else math.inf
+    return error / norm
 
 
 def _inner_error(law: Method, incoming: np.ndarray, weights: np.ndarray) -> float:
