@@ -46,6 +46,9 @@ class GenericFunction(Protocol, Generic[_P, _R_co]):
     def register(self, state_class: type) -> Callable[[_F], _F]:
         """Return a decorator that makes a function the implementation for `state_class`."""
 
+    def implementation(self, state_class: type) -> Callable[..., Any]:
+        """Return the function registered for `state_class` (its `py_func` is the uncompiled twin)."""
+
 
 def generic(function: Callable[_P, _R_co]) -> GenericFunction[_P, _R_co]:
     """Make `function` dispatch on the class of its first argument, in Python and in compiled code.
@@ -69,6 +72,7 @@ def generic(function: Callable[_P, _R_co]) -> GenericFunction[_P, _R_co]:
     dispatching.__name__, dispatching.__doc__ = function.__name__, function.__doc__
     dispatching.__module__ = function.__module__
     dispatching.register = register  # type: ignore[attr-defined]
+    dispatching.implementation = implementations.of  # type: ignore[attr-defined]
 
     @overload(dispatching, strict=False)
     def resolve(state: Any, *rest: Any) -> Any:
