@@ -142,5 +142,5 @@ def refresh_norms(norms: np.ndarray, weights: np.ndarray, changed: np.ndarray) -
     for i in changed:
         total = 0.0
         for w in weights[i]:
-            total += float(w) * float(w)
+            total += np.float64(w) * np.float64(w)  # `float` keeps single precision in compiled code
         norms[i] = math.sqrt(total)
