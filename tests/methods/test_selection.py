@@ -83,7 +83,7 @@ def test_draws_do_not_depend_on_the_scale_of_the_input(method, factor):
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m.claims.reads == "input"], ids=label)
 def test_smallest_denormals_are_drawn_fairly(method):
-    """Two equal pairs: were sums rounded to the denormals' coarse grid, one of them would be drawn three times as often."""
+    """Two equal pairs: sums on the denormals' coarse grid would draw one three times as often as the other."""
     check_draws(method, np.ones((2, 1)), np.full(2, 5e-324)) if fits(method, 2) else None
 
 

@@ -108,7 +108,7 @@ def check_draws(method, weights, x, draw=compiled_draws, trials=40_000, seed=1):
     """The draws follow the enumerated law: each outcome's frequency, the means, the pair products."""
     probabilities, scales = exact_outcomes(method, weights, x)
     drawn = draw(method, weights, x, trials, seed)
-    seen, inverse, counts = np.unique(drawn, axis=0, return_inverse=True, return_counts=True)
+    seen, counts = np.unique(drawn, axis=0, return_counts=True)
     tolerance = 1e-12 if drawn.dtype == np.float64 else 1e-5
     distance = np.abs(seen[:, None, :] - scales[None]) / np.maximum(1.0, scales[None])
     nearest = distance.max(axis=2).argmin(axis=1)
