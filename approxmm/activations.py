@@ -62,63 +62,63 @@ def slope(activation: Activation, z: float) -> float:  # type: ignore[empty-body
     """Return φ′(z) of a scalar; at a kink, the left derivative (0 for ReLU, as the frameworks choose)."""
 
 
-@value.register(Linear)  # type: ignore[attr-defined]
+@value.register(Linear)
 @compiled
 def _linear_value(activation: Linear, z: float) -> float:
     return z
 
 
-@slope.register(Linear)  # type: ignore[attr-defined]
+@slope.register(Linear)
 @compiled
 def _linear_slope(activation: Linear, z: float) -> float:
     return 1.0
 
 
-@value.register(Relu)  # type: ignore[attr-defined]
+@value.register(Relu)
 @compiled
 def _relu_value(activation: Relu, z: float) -> float:
     # Written so that NaN passes through: `max(z, 0)` would hide divergence.
-    return z * 0 if z <= 0 else z
+    return 0.0 if z <= 0 else z
 
 
-@slope.register(Relu)  # type: ignore[attr-defined]
+@slope.register(Relu)
 @compiled
 def _relu_slope(activation: Relu, z: float) -> float:
     return 0.0 if z <= 0 else 1.0
 
 
-@value.register(LeakyRelu)  # type: ignore[attr-defined]
+@value.register(LeakyRelu)
 @compiled
 def _leaky_value(activation: LeakyRelu, z: float) -> float:
     return activation.leak * z if z <= 0 else z
 
 
-@slope.register(LeakyRelu)  # type: ignore[attr-defined]
+@slope.register(LeakyRelu)
 @compiled
 def _leaky_slope(activation: LeakyRelu, z: float) -> float:
     return activation.leak if z <= 0 else 1.0
 
 
-@value.register(Tanh)  # type: ignore[attr-defined]
+@value.register(Tanh)
 @compiled
 def _tanh_value(activation: Tanh, z: float) -> float:
     return math.tanh(z)
 
 
-@slope.register(Tanh)  # type: ignore[attr-defined]
+@slope.register(Tanh)
 @compiled
 def _tanh_slope(activation: Tanh, z: float) -> float:
     return 1.0 - math.tanh(z) ** 2
 
 
-@value.register(Sigmoid)  # type: ignore[attr-defined]
+@value.register(Sigmoid)
 @compiled
 def _sigmoid_value(activation: Sigmoid, z: float) -> float:
     # tanh saturates where exp would overflow.
     return 0.5 * (1.0 + math.tanh(0.5 * z))
 
 
-@slope.register(Sigmoid)  # type: ignore[attr-defined]
+@slope.register(Sigmoid)
 @compiled
 def _sigmoid_slope(activation: Sigmoid, z: float) -> float:
     s = 0.5 * (1.0 + math.tanh(0.5 * z))

@@ -11,11 +11,15 @@ direct, inlinable calls, and Numba's disk cache works (its key is the class).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from numba.extending import overload
 
-__all__ = ["generic"]
+__all__ = ["GenericFunction", "generic"]
+
+_P = ParamSpec("_P")
+_R_co = TypeVar("_R_co", covariant=True)
+_F = TypeVar("_F", bound=Callable[..., object])
 
 
 class _Implementations(dict[type, Callable[..., Any]]):
@@ -33,7 +37,20 @@ class _Implementations(dict[type, Callable[..., Any]]):
             raise TypeError(f"no {self.what} is registered for the state class {state_class.__name__}") from None
 
 
-def generic(function: Callable[..., Any]) -> Callable[..., Any]:
+class GenericFunction(Protocol, Generic[_P, _R_co]):
+    """A function that dispatches on the class of its first argument."""
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R_co:
+        """Call the implementation for the first argument's class."""
+
+    def register(self, state_class: type) -> Callable[[_F], _F]:
+        """Return a decorator that makes a function the implementation for `state_class`."""
+
+    def implementation(self, state_class: type) -> Callable[..., Any]:
+        """Return the function registered for `state_class` (its `py_func` is the uncompiled twin)."""
+
+
+def generic(function: Callable[_P, _R_co]) -> GenericFunction[_P, _R_co]:
     """Make `function` dispatch on the class of its first argument, in Python and in compiled code.
 
     The body of `function` is not used, only its parameters' names and its
@@ -45,8 +62,8 @@ def generic(function: Callable[..., Any]) -> Callable[..., Any]:
     def dispatching(state: Any, *rest: Any) -> Any:
         return implementations.of(type(state))(state, *rest)
 
-    def register(state_class: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        def decorator(implementation: Callable[..., Any]) -> Callable[..., Any]:
+    def register(state_class: type) -> Callable[[_F], _F]:
+        def decorator(implementation: _F) -> _F:
             implementations[state_class] = implementation
             return implementation
 
@@ -55,13 +72,14 @@ def generic(function: Callable[..., Any]) -> Callable[..., Any]:
     dispatching.__name__, dispatching.__doc__ = function.__name__, function.__doc__
     dispatching.__module__ = function.__module__
     dispatching.register = register  # type: ignore[attr-defined]
+    dispatching.implementation = implementations.of  # type: ignore[attr-defined]
 
     @overload(dispatching, strict=False)
     def resolve(state: Any, *rest: Any) -> Any:
         state_class = getattr(state, "instance_class", None)
-        if state_class not in implementations:
+        if state_class is None or state_class not in implementations:
             return None
         implementation = implementations[state_class]
         return lambda state, *rest: implementation(state, *rest)
 
-    return dispatching
+    return cast(GenericFunction[_P, _R_co], dispatching)

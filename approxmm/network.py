@@ -7,10 +7,11 @@ Layer k computes ``z_k = a_{k−1} W_k + b_k`` with ``W_k`` of shape (n_in, n_ou
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,6 +64,8 @@ class Network:
                     f"W{k + 1} has shape {weights[k].shape} but W{k} gives {weights[k - 1].shape[1]} outputs; "
                     f"rows of W{k + 1} must equal columns of W{k} (arrays are n_in × n_out: is one transposed?)"
                 )
+        common = np.result_type(*weights)  # one type throughout, so that compiled loops see one
+        weights = tuple(W.astype(common, copy=False) for W in weights)
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "biases", _checked_biases(self.biases, weights))
         object.__setattr__(self, "phi", get_activation(self.activation))
@@ -95,10 +98,11 @@ class Network:
         """
         if init not in INITIALISERS:
             raise InputError(f"init={init!r} is unknown; choose one of {', '.join(INITIALISERS)}")
-        if len(widths) < 2 or any(int(n) != n or n < 1 for n in widths):
+        if len(widths) < 2 or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in widths):
             raise InputError(f"widths={list(widths)!r} must be two or more positive integers (input, hidden…, output)")
-        weights, biases = [], []
-        for k, (n, m) in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1):
+        weights: list[np.ndarray] = []
+        biases: list[np.ndarray] = []
+        for k, (n, m) in enumerate(pairwise(widths), start=1):
             rng = generator(make_key(seed, Stream.WEIGHTS, layer=k))
             weights.append((INITIALISERS[init](n, m) * rng.standard_normal((n, m))).astype(dtype))
             biases.append((bias_std * rng.standard_normal(m)).astype(dtype))
@@ -127,8 +131,12 @@ class Network:
 
     def astype(self, dtype: type) -> Network:
         """Return the network with parameters of `dtype`."""
-        biases = None if self.biases is None else tuple(b.astype(dtype) for b in self.biases)
-        return Network(tuple(W.astype(dtype) for W in self.weights), biases, self.activation)
+        # A value beyond the type's range becomes infinite, which the constructor reports by name.
+        with np.errstate(over="ignore"):
+            changed: tuple[np.ndarray, ...] | None = (
+                None if self.biases is None else tuple(b.astype(dtype) for b in self.biases)
+            )
+            return Network(tuple(W.astype(dtype) for W in self.weights), changed, self.activation)
 
     def layers(self, x: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return all pre-activations z_1…z_L and all outputs a_1…a_L for inputs `x`.
@@ -160,13 +168,15 @@ class Network:
         x = _checked("inputs", np.atleast_2d(x), 2)
         if x.shape[1] != self.widths[0]:
             raise InputError(
-                f"inputs have {x.shape[1]} features but the network takes {self.widths[0]}; give an array (B, {self.widths[0]})"
+                f"inputs have {x.shape[1]} features but the network takes {self.widths[0]}; "
+                f"give an array (B, {self.widths[0]})"
             )
-        return np.ascontiguousarray(x, dtype=self.dtype)
+        with np.errstate(over="ignore"):
+            return _checked("inputs", x.astype(self.dtype, copy=False), 2)
 
     def save(self, path: str | Path) -> None:
         """Write ``W1, b1, …, WL, bL`` and ``activation`` to an .npz file, whole or not at all."""
-        arrays = {f"W{k}": W for k, W in enumerate(self.weights, start=1)}
+        arrays: dict[str, Any] = {f"W{k}": W for k, W in enumerate(self.weights, start=1)}
         if self.biases is not None:
             arrays |= {f"b{k}": b for k, b in enumerate(self.biases, start=1)}
         buffer = io.BytesIO()
@@ -191,7 +201,7 @@ class Network:
             )
         biases = None
         if any(f"b{k}" in arrays for k in range(1, depth + 1)):
-            biases = tuple(arrays.get(f"b{k}", np.zeros(arrays[f"W{k}"].shape[-1])) for k in range(1, depth + 1))
+            biases = tuple(arrays.get(f"b{k}", np.zeros(arrays[f"W{k}"].shape[-1:])) for k in range(1, depth + 1))
         activation = str(arrays["activation"]) if "activation" in arrays else "relu"
         return cls(tuple(arrays[name] for name in names), biases, activation)
 
@@ -236,9 +246,11 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise MissingError(f"network file {path} does not exist; give the path of an .npz written by `train -o`")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: NumPy leaves the file open when the archive is cut short.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise DataError(f"{path} is not a readable .npz of plain arrays ({error}); write it again with numpy.savez") from error
-
-
+    except Exception as error:  # NumPy, zipfile and zlib raise a dozen kinds at a damaged file
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{path} is not a readable .npz of plain arrays ({reason}); write it again with numpy.savez"
+        ) from error

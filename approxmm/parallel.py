@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from approxmm.errors import InputError
+
 __all__ = ["available_workers", "map_in_order", "single_threaded_blas"]
 
 _T = TypeVar("_T")
@@ -42,8 +44,16 @@ def map_in_order(function: Callable[[_T], _R], pieces: Iterable[_T], workers: in
 
     At most two pieces a worker are in flight, so results that the caller consumes at
     once bound the memory. An exception ends the work; pieces not started are dropped.
+
+    Raises
+    ------
+    InputError
+        If `workers` is less than 1.
     """
-    workers = workers or available_workers()
+    if workers is None:
+        workers = available_workers()
+    if workers < 1:
+        raise InputError(f"workers={workers} must be at least 1; leave it out to use every processor")
     with single_threaded_blas():
         if workers == 1:
             yield from map(function, pieces)

@@ -152,7 +152,8 @@ class ErrorProfile:
             if figures.ci95 is not None:
                 interval = f"[{figures.ci95[0]:.4g}, {figures.ci95[1]:.4g}]"
             lines.append(
-                f"{layer.layer:5d}  {figures.relative_error:14.6g}  {interval:24s}  {figures.cosine:6.4f}  {figures.norm_ratio:10.4g}"
+                f"{layer.layer:5d}  {figures.relative_error:14.6g}  {interval:24s}  "
+                f"{figures.cosine:6.4f}  {figures.norm_ratio:10.4g}"
             )
         return "\n".join(lines)
 

@@ -47,6 +47,8 @@ def plot_profiles(
     """
     if metric not in METRIC_NAMES:
         raise InputError(f"metric={metric!r} is unknown; choose one of {', '.join(METRIC_NAMES)}")
+    from matplotlib.ticker import MaxNLocator
+
     if ax is None:
         from matplotlib import pyplot as plt
 
@@ -58,7 +60,7 @@ def plot_profiles(
         ax.set_yscale("log")
     ax.set_xlabel("layer")
     ax.set_ylabel(_LABELS[metric])
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(True, which="major", alpha=0.3)
     ax.legend(frameon=False, fontsize="small")
     return ax
@@ -67,8 +69,9 @@ def plot_profiles(
 def _draw_one(ax: Axes, profile: ErrorProfile, metric: str, label: str, colour: str) -> None:
     x = np.array([layer.layer for layer in profile.layers])
     y = np.array([getattr(layer.output, metric) for layer in profile.layers], dtype=float)
-    # A log axis has no place for an exact zero: leave a gap rather than draw a false floor.
-    y = np.where(y > 0, y, np.nan) if metric != "cosine" else y
+    # A log axis has no place for an exact zero or for infinity: leave a gap rather than draw a false floor.
+    if metric != "cosine":
+        y = np.where((y > 0) & np.isfinite(y), y, np.nan)
     if profile.source not in _SAMPLED:
         ax.plot(x, y, color=colour, label=label, linewidth=1.6)
         return
@@ -76,7 +79,9 @@ def _draw_one(ax: Axes, profile: ErrorProfile, metric: str, label: str, colour: 
     intervals = [layer.output.ci95 for layer in profile.layers]
     if metric == "relative_error" and all(interval is not None for interval in intervals):
         low, high = np.array(intervals, dtype=float).T
-        ax.vlines(x, np.maximum(low, np.nanmin(y) * 1e-3), high, color=colour, linewidth=1.2)
+        drawn = np.isfinite(y) & np.isfinite(high)
+        floor = y[drawn].min(initial=1.0) * 1e-3
+        ax.vlines(x[drawn], np.maximum(low[drawn], floor), high[drawn], color=colour, linewidth=1.2)
 
 
 def save_plot(profiles: Sequence[ErrorProfile], path: str | Path) -> None:

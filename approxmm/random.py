@@ -85,7 +85,7 @@ def _mulhilo_intrinsic(typingctx: Any, a: Any, b: Any) -> Any:
     """One widening multiplication: Numba has no 128-bit integers, LLVM does."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        from llvmlite import ir
+        from llvmlite import ir  # type: ignore[import-untyped]
 
         wide = ir.IntType(128)
         product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
@@ -93,12 +93,14 @@ def _mulhilo_intrinsic(typingctx: Any, a: Any, b: Any) -> Any:
         low = builder.trunc(product, ir.IntType(64))
         return context.make_tuple(builder, signature.return_type, (high, low))
 
-    return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), codegen
+    pair: Any = types.UniTuple
+    return pair(types.uint64, 2)(types.uint64, types.uint64), codegen
 
 
 @overload(_mulhilo, strict=False)
 def _mulhilo_overload(a: Any, b: Any) -> Any:
-    return lambda a, b: _mulhilo_intrinsic(a, b)
+    multiply: Any = _mulhilo_intrinsic
+    return lambda a, b: multiply(a, b)
 
 
 def _wrapping_add(a: Any, b: Any) -> Any:
@@ -159,5 +161,3 @@ def uniform(key: Key, size: int) -> np.ndarray:
     out = np.empty(size)
     fill_uniform(key, out)
     return out
-
-

@@ -36,4 +36,5 @@ def kth_largest(values: np.ndarray, k: int) -> float:
             low = i
         else:
             break
-    return values[target]
+    found: float = values[target]
+    return found

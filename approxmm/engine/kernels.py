@@ -34,7 +34,7 @@ class Sampling(NamedTuple):
     inner : bool
         Scales on the inner side (one draw a batch) or on the output side (one an example).
     reads_input : bool
-        On the inner side: whether the law looks at the input's column norms.
+        Whether the law looks at the product's input (on the inner side: at the batch's column norms).
     """
 
     layers: int
@@ -138,12 +138,12 @@ def _activate(activation: Any, z: np.ndarray, out: np.ndarray) -> None:
 
 
 @compiled
-def _mask_outputs(state: Any, k: int, key: Key, pre: np.ndarray, work: Workspace, mask: np.ndarray) -> None:
+def _mask_outputs(state: Any, k: int, key: Key, read: np.ndarray, work: Workspace, mask: np.ndarray) -> None:
     index, scale = work.active_index[k], work.active_scale[k]
     mask[:] = 0.0
-    for b in range(pre.shape[0]):
+    for b in range(read.shape[0]):
         item = Key(key.seed, key.stream, key.step, key.layer, b)
-        count = select(state, k, pre[b], item, index, scale)
+        count = select(state, k, read[b], item, index, scale)
         for j in range(count):
             mask[b, index[j]] = scale[j]
 
@@ -184,7 +184,7 @@ def forward(
             out[:] = z
         if k < sampling.layers and not sampling.inner:
             mask = units_of(work.mask, layout, k, batch)
-            _mask_outputs(state, k, here, z, work, mask)
+            _mask_outputs(state, k, here, a if sampling.reads_input else z, work, mask)
             out *= mask
         a = out
 

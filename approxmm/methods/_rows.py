@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,18 @@ from approxmm._compile import compiled, compiled_fast
 from approxmm.errors import InputError
 from approxmm.methods.contract import Method
 
-__all__ = ["PROBABILITIES", "RowSampler", "fill_importance", "norm_table", "refresh_norms", "row_norms"]
+__all__ = [
+    "PROBABILITIES",
+    "RowSampler",
+    "capped_ratio",
+    "fill_importance",
+    "keep_all",
+    "norm_table",
+    "refresh_norms",
+    "row_norms",
+]
+
+_LARGEST = np.finfo(np.float64).max
 
 # name -> (by_input, by_weights)
 PROBABILITIES = {"optimal": (True, True), "weights": (False, True), "uniform": (False, False)}
@@ -91,11 +103,37 @@ def norm_table(weights: Sequence[np.ndarray], use: bool) -> tuple[np.ndarray, np
     return norms, start
 
 
+def capped_ratio(numerator: Any, denominator: Any) -> Any:
+    """Return numerator / denominator; a float quotient beyond the range becomes the largest float.
+
+    The quotient is 1/p of a pair whose squared contribution has long since underflowed: an infinity would make it NaN.
+    """
+    if isinstance(denominator, (int, Fraction)):
+        return Fraction(numerator) / denominator
+    with np.errstate(over="ignore"):
+        return min(np.divide(numerator, denominator), _LARGEST)
+
+
 @compiled
 def fill_importance(x: np.ndarray, norms: np.ndarray, by_input: bool, out: np.ndarray) -> None:
-    """Write each pair's importance to `out` (n,)."""
+    """Write each pair's importance to `out` (n,), relative to the largest: sums neither overflow nor lose bits."""
+    largest = 0.0
     for i in range(x.size):
         out[i] = abs(x[i]) * norms[i] if by_input else norms[i]
+        if not out[i] <= largest:
+            largest = out[i]
+    if largest > 0.0:
+        for i in range(x.size):
+            out[i] /= largest
+
+
+@compiled
+def keep_all(index: np.ndarray, scale: np.ndarray, n: int) -> int:
+    """Select all n pairs with scale 1: where an importance is not a finite number, the product must show it."""
+    for i in range(n):
+        index[i] = i
+        scale[i] = 1.0
+    return n
 
 
 @compiled_fast
@@ -104,5 +142,5 @@ def refresh_norms(norms: np.ndarray, weights: np.ndarray, changed: np.ndarray) -
     for i in changed:
         total = 0.0
         for w in weights[i]:
-            total += float(w) * float(w)
+            total += np.float64(w) * np.float64(w)  # `float` keeps single precision in compiled code
         norms[i] = math.sqrt(total)

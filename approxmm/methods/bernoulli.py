@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,12 +12,14 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from approxmm._compile import compiled
-from approxmm.methods._rows import RowSampler, fill_importance, norm_table, refresh_norms
+from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_norms
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform
 
 __all__ = ["Bernoulli", "keep_probabilities"]
+
+_EPSILON = 2.0**-52
 
 
 class BernoulliState(NamedTuple):
@@ -69,7 +72,7 @@ class Bernoulli(RowSampler):
         """Mean 1, variance (1 − p_i)/p_i where p_i > 0, 0 elsewhere; independent."""
         p = self._probabilities(importance)
         support = (p > 0) + importance * 0
-        variance = np.array([(1 - q) / q if q > 0 else q for q in p], dtype=importance.dtype)
+        variance = np.array([capped_ratio(1 - q, q) if q > 0 else q for q in p], dtype=importance.dtype)
         return ScaleMoments(mean=support, diagonal=variance, common=0, support=support)
 
     def outcomes_of(self, importance: Sequence[Fraction]) -> Iterator[Outcome]:
@@ -100,20 +103,26 @@ def keep_probabilities(importance: np.ndarray, expected: float | Fraction) -> np
     expected : number
         Expected count. If no more than `expected` items are positive, these get 1 and the others 0.
     """
+    exact = importance.dtype == object
+    if not exact and importance.max() > 0:
+        importance = importance / importance.max()
     p = importance * 0
     sure = p > 0
     while True:
-        rest = importance[~sure]
-        total = rest.sum()
-        if not total > 0:
+        open_pairs = ~sure & (importance > 0)
+        remaining = expected - int(sure.sum())
+        if int(open_pairs.sum()) <= remaining:
+            sure |= open_pairs
             break
-        tau = (expected - sure.sum()) / total
-        newly = ~sure & (importance * tau >= 1)
+        if not exact:
+            remaining = max(remaining, _EPSILON * expected)
+        tau = remaining / importance[open_pairs].sum()
+        newly = open_pairs & (importance * tau >= 1)
         if not newly.any():
-            p[~sure] = rest * tau
+            p[open_pairs] = importance[open_pairs] * tau
             break
         sure |= newly
-    p[sure] = importance[sure] * 0 + 1
+    p[sure] += 1
     return p
 
 
@@ -121,19 +130,23 @@ def keep_probabilities(importance: np.ndarray, expected: float | Fraction) -> np
 def fill_keep_probabilities(importance: np.ndarray, expected: float) -> None:
     """Replace `importance` (n,) by the water-filled probabilities, in place; sure items become exactly 1."""
     n = importance.size
-    sure, total = 0, 0.0
+    sure, still_open, total = 0, 0, 0.0
     for i in range(n):
         total += importance[i]
+        still_open += importance[i] > 0.0
     while total > 0.0:
         # A pass marks (by −1) what the present τ saturates; each pass only grows the sure set.
-        tau = (expected - sure) / total
-        before, rest = sure, 0.0
+        # Rounding may use up the budget before the pairs, which must keep a positive probability.
+        everything = still_open <= expected - sure
+        tau = max(expected - sure, _EPSILON * expected) / total
+        before, rest, still_open = sure, 0.0, 0
         for i in range(n):
-            if importance[i] * tau >= 1.0:
+            if importance[i] > 0.0 and (everything or importance[i] * tau >= 1.0):
                 importance[i] = -1.0
                 sure += 1
             elif importance[i] > 0.0:
                 rest += importance[i]
+                still_open += 1
         if sure == before:
             for i in range(n):
                 if importance[i] > 0.0:
@@ -145,7 +158,7 @@ def fill_keep_probabilities(importance: np.ndarray, expected: float) -> None:
             importance[i] = 1.0
 
 
-@select.register(BernoulliState)  # type: ignore[attr-defined]
+@select.register(BernoulliState)
 @compiled
 def select_bernoulli(
     state: BernoulliState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
@@ -155,6 +168,8 @@ def select_bernoulli(
     p, uniforms = np.empty(n), np.empty(n)
     start = state.start[layer]
     fill_importance(x, state.norms[start : start + n], state.by_input, p)
+    if not math.isfinite(p.sum()):
+        return keep_all(index, scale, n)
     fill_keep_probabilities(p, state.expected[layer])
     fill_uniform(key, uniforms)
     count = 0
@@ -166,7 +181,7 @@ def select_bernoulli(
     return count
 
 
-@refresh.register(BernoulliState)  # type: ignore[attr-defined]
+@refresh.register(BernoulliState)
 @compiled
 def refresh_bernoulli(state: BernoulliState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
     """Recompute the norms of changed rows."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from approxmm.errors import InputError
 
 __all__ = ["Budget"]
@@ -37,6 +39,8 @@ class Budget:
             return value
         if isinstance(value, str):
             return cls(_parsed(value))
+        if isinstance(value, np.generic):
+            return cls(value.item())
         return cls(value)
 
     def expected(self, size: int, *, may_exceed: bool = False) -> float:

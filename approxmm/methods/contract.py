@@ -101,8 +101,9 @@ def select(state: Any, layer: int, x: np.ndarray, key: Key, index: np.ndarray, s
         From `Method.build`.
     layer : int
         Position of the product in the list given to `build`, from 0.
-    x : (size,) float array
-        What the law reads (see `Claims.reads`); its length is the side's length in any case.
+    x : 1-D float array
+        What the law reads (see `Claims.reads`): the input or the pre-activation of one example. A law that reads
+        nothing is given an array of its side's length.
     key : Key
         What the draw is for.
     index : (size,) int64 array, written
@@ -185,6 +186,9 @@ class Method(ABC):
 
     def scale_moments(self, x: np.ndarray, weights: np.ndarray) -> ScaleMoments:
         """Return the exact moments of the scales for one example, given what the law reads."""
+        x, weights = np.asarray(x), np.asarray(weights)
+        if x.dtype != object:
+            x = x.astype(np.float64)
         return self.moments_of(self.importance(x, weights))
 
     def side_length(self, weights: np.ndarray) -> int:

@@ -18,11 +18,25 @@ __all__ = ["column_norms", "fill_scales"]
 def column_norms(batch: np.ndarray, out: np.ndarray) -> None:
     """Write the Euclidean norm of each column of `batch` (B, n) to `out` (n,); for B = 1 that is |a_i|."""
     out[:] = 0.0
+    if len(batch) == 1:
+        for i in range(out.size):
+            out[i] = abs(batch[0, i])
+        return
     for row in batch:
         for i in range(row.size):
-            out[i] += row[i] * row[i]
+            if not abs(row[i]) <= out[i]:
+                out[i] = abs(row[i])
+    largest = out.max()
+    if not (largest > 0.0 and math.isfinite(largest)):
+        return  # all zero, or not finite: the largest magnitude shows it as well as the norm
+    # Squares of numbers relative to the largest neither overflow nor vanish in single precision.
+    out[:] = 0.0
+    for row in batch:
+        for i in range(row.size):
+            relative = row[i] / largest
+            out[i] += relative * relative
     for i in range(out.size):
-        out[i] = math.sqrt(out[i])
+        out[i] = largest * math.sqrt(out[i])
 
 
 @compiled
@@ -33,8 +47,8 @@ def fill_scales(state: Any, layer: int, read: np.ndarray, group: int, key: Key, 
     ----------
     state, layer
         As for `select`.
-    read : (rows, size) float array
-        What the law reads, one example a row.
+    read : (rows, length) float array
+        What the law reads, one example a row; `length` differs from `size` for an output-side law that reads the input.
     group : int
         How many consecutive rows share one draw. A draw for one row reads the row; a draw
         for several reads their column norms.
@@ -42,10 +56,10 @@ def fill_scales(state: Any, layer: int, read: np.ndarray, group: int, key: Key, 
         Of the first group; group g draws with item + g.
     out : (rows, size) float array, written
     """
-    rows, size = read.shape
+    rows, size = out.shape
     index = np.empty(size, dtype=np.int64)
     scale = np.empty(size, dtype=out.dtype)
-    norms = np.empty(size, dtype=read.dtype)
+    norms = np.empty(read.shape[1], dtype=read.dtype)
     out[:] = 0.0
     for g in range((rows + group - 1) // group):
         first, stop = g * group, min((g + 1) * group, rows)

@@ -87,7 +87,7 @@ class Dropout(Method):
         return Cost(product=batch * n * self.budget.expected(m), selection=0.0)
 
 
-@select.register(DropoutState)  # type: ignore[attr-defined]
+@select.register(DropoutState)
 @compiled
 def select_dropout(
     state: DropoutState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
@@ -105,7 +105,7 @@ def select_dropout(
     return count
 
 
-@refresh.register(DropoutState)  # type: ignore[attr-defined]
+@refresh.register(DropoutState)
 @compiled
 def refresh_dropout(state: DropoutState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
     """Do nothing: the law does not depend on the weights."""

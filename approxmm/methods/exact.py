@@ -69,11 +69,9 @@ class Exact(Method):
         return Cost(product=float(batch * n * m))
 
 
-@select.register(ExactState)  # type: ignore[attr-defined]
+@select.register(ExactState)
 @compiled
-def select_all(
-    state: ExactState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
-) -> int:
+def select_all(state: ExactState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray) -> int:
     """Select every item with scale 1."""
     for i in range(x.size):
         index[i] = i
@@ -81,7 +79,7 @@ def select_all(
     return x.size
 
 
-@refresh.register(ExactState)  # type: ignore[attr-defined]
+@refresh.register(ExactState)
 @compiled
 def refresh_nothing(state: ExactState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
     """Do nothing: the law does not depend on the weights."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,7 +23,7 @@ __all__ = ["OracleActive"]
 class OracleState(NamedTuple):
     """Active nodes of each layer (L,) int64, and whether nodes are ranked by magnitude."""
 
-    count: np.ndarray
+    active: np.ndarray
     by_magnitude: bool
 
 
@@ -94,14 +95,15 @@ class OracleActive(Method):
         return Cost(product=float(batch * n * m))
 
 
-@select.register(OracleState)  # type: ignore[attr-defined]
+@select.register(OracleState)
 @compiled
-def select_oracle(
-    state: OracleState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
-) -> int:
+def select_oracle(state: OracleState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray) -> int:
     """Select the k largest; ties go to the lower index."""
-    m, k = x.size, state.count[layer]
-    score = np.abs(x) if state.by_magnitude else x
+    m, k = x.size, state.active[layer]
+    score = np.abs(x) if state.by_magnitude else x.copy()
+    for j in range(m):
+        if math.isnan(score[j]):  # NaN must reach the result, so it counts as the largest
+            score[j] = np.inf
     threshold = kth_largest(score.copy(), k)
     above = 0
     for j in range(m):
@@ -117,7 +119,7 @@ def select_oracle(
     return count
 
 
-@refresh.register(OracleState)  # type: ignore[attr-defined]
+@refresh.register(OracleState)
 @compiled
 def refresh_oracle(state: OracleState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
     """Do nothing: nodes are ranked by what is computed anyway."""

@@ -52,7 +52,12 @@ def method_class(name: str) -> type[Method]:
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise InputError(f"method={name!r} is unknown; {hint}choose one of {', '.join(available_methods())}")
     module, _, attribute = target.partition(":")
-    found: type[Method] = getattr(import_module(module), attribute)
+    try:
+        found: type[Method] = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"method={name!r} cannot be loaded from {target!r} ({error}); reinstall its package"
+        ) from error
     return found
 
 
@@ -79,6 +84,8 @@ def get_method(name: str | Method, budget: Budget | float | int | str | None = N
     0.2
     """
     if isinstance(name, Method):
+        if budget is not None or options:
+            raise InputError(f"method={name.name!r} is built already; give its budget and options when you build it")
         return name
     found = method_class(name)
     known = [f.name for f in fields(found) if f.name != "budget"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +27,7 @@ class ScaleMoments:
 
     mean: np.ndarray
     diagonal: np.ndarray
-    common: float
+    common: float | Fraction
     support: np.ndarray
 
     @property
@@ -53,4 +55,6 @@ class ScaleMoments:
         """Return E‖Σ_i (ξ_i − 1) t_i‖² for the rows t_i of `terms` (n, m): the error of one sampled product."""
         bias = (self.mean - 1) @ terms
         pooled = self.support @ terms
-        return (self.diagonal * (terms * terms).sum(axis=1)).sum() + self.common * (pooled @ pooled) + bias @ bias
+        error: Any = (self.diagonal * (terms * terms).sum(axis=1)).sum() + bias @ bias
+        total: float = error + self.common * (pooled @ pooled)
+        return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +12,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from approxmm._compile import compiled
-from approxmm.methods._rows import RowSampler, fill_importance, norm_table, refresh_norms
+from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_norms
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform
@@ -70,7 +71,7 @@ class WithReplacement(RowSampler):
         c = self.draws(importance.size)
         support = (importance > 0) + importance * 0
         total = importance.sum()
-        reciprocal = np.array([total / w if w > 0 else w * 0 for w in importance], dtype=importance.dtype)
+        reciprocal = np.array([capped_ratio(total, w) if w > 0 else w * 0 for w in importance], dtype=importance.dtype)
         common = Fraction(-1, c) if importance.dtype == object else -1.0 / c
         return ScaleMoments(mean=support, diagonal=reciprocal / c, common=common, support=support)
 
@@ -86,7 +87,8 @@ class WithReplacement(RowSampler):
             for n_i, p_i in zip(counts, p, strict=True):
                 probability *= p_i**n_i / factorial(n_i)
             if probability:
-                yield probability, tuple(n_i / (c * p_i) if n_i else Fraction(0) for n_i, p_i in zip(counts, p, strict=True))
+                pairs = zip(counts, p, strict=True)
+                yield probability, tuple(n_i / (c * p_i) if n_i else Fraction(0) for n_i, p_i in pairs)
 
     def cost(self, batch: int, n: int, m: int) -> Cost:
         """Return multiplications for c pairs (an upper bound: repeated pairs are computed once)."""
@@ -107,7 +109,7 @@ def _compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
             yield (first, *rest)
 
 
-@select.register(WithReplacementState)  # type: ignore[attr-defined]
+@select.register(WithReplacementState)
 @compiled
 def select_with_replacement(
     state: WithReplacementState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
@@ -119,8 +121,10 @@ def select_with_replacement(
     fill_importance(x, state.norms[start : start + n], state.by_input, importance)
     cumulative = np.cumsum(importance)
     total = cumulative[n - 1]
-    if not total > 0.0:  # an all-zero product needs no pair; NaN draws nothing and stays visible as such
+    if total == 0.0:  # an all-zero product needs no pair
         return 0
+    if not math.isfinite(total):
+        return keep_all(index, scale, n)
     uniforms = np.empty(c)
     fill_uniform(key, uniforms)
     counts = np.zeros(n, dtype=np.int64)
@@ -151,11 +155,9 @@ def _first_above(cumulative: np.ndarray, target: float) -> int:
     return low
 
 
-@refresh.register(WithReplacementState)  # type: ignore[attr-defined]
+@refresh.register(WithReplacementState)
 @compiled
-def refresh_with_replacement(
-    state: WithReplacementState, layer: int, weights: np.ndarray, changed: np.ndarray
-) -> None:
+def refresh_with_replacement(state: WithReplacementState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
     """Recompute the norms of changed rows."""
     if state.by_weights:
         start = state.start[layer]

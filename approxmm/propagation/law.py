@@ -20,7 +20,7 @@ import numpy as np
 from approxmm.errors import InputError
 from approxmm.profile import ErrorProfile, LayerError, Metrics
 
-__all__ = ["Compounding", "compounding", "compound_errors", "ratio_for_depth"]
+__all__ = ["Compounding", "compound_errors", "compounding", "ratio_for_depth"]
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ def compounding(ratio: float | Sequence[float], depth: int | None = None) -> Com
     growth, log_growth = Fraction(1), 0.0
     to_estimate, to_exact, logs = [], [], []
     for k, c in enumerate(ratios):
-        log_growth += math.log1p(1.0 / c)
+        log_growth += math.log1p(1.0 / c) if c >= 1 else math.log1p(c) - math.log(c)
         if k < exact_until:
             growth *= 1 + 1 / Fraction(c)
-            log_growth = math.log(growth.numerator) - math.log(growth.denominator) if growth > 2 else math.log1p(growth - 1)
+            log_growth = _log(growth)
         rational = k < exact_until and log_growth < 700
         to_estimate.append(float(growth - 1) if rational else _expm1(log_growth))
         to_exact.append(float(1 - 1 / growth) if rational else -math.expm1(-log_growth))
@@ -97,14 +97,22 @@ def compounding(ratio: float | Sequence[float], depth: int | None = None) -> Com
     return Compounding(tuple(ratios), tuple(to_estimate), tuple(to_exact), tuple(logs))
 
 
-def compound_errors(one_step: Sequence[float]) -> np.ndarray:
+def compound_errors(one_step: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return Π_{i≤k}(1 + e_i) − 1 for one-step relative squared errors e_1 … e_L, float64 (L,).
 
     This is exact for unbiased sampling when every layer passes error and signal on with the
     same gain; on a trained network it is a prediction to be held against measurement.
+
+    Raises
+    ------
+    InputError
+        If an error is negative or NaN.
     """
     errors = np.asarray(one_step, dtype=np.float64)
-    compounded: np.ndarray = np.expm1(np.cumsum(np.log1p(errors)))
+    if errors.ndim != 1 or not (errors >= 0).all():
+        raise InputError(f"one_step={errors.tolist()} must be a list of non-negative numbers, one a layer")
+    with np.errstate(over="ignore"):  # beyond the range of floats the error is infinite
+        compounded: np.ndarray = np.expm1(np.cumsum(np.log1p(errors)))
     return compounded
 
 
@@ -112,14 +120,21 @@ def ratio_for_depth(depth: int, error: float) -> float:
     """Return the ratio c at which `depth` layers compound to `error` relative to the estimate.
 
     The converse of the theorem: c = 1/((1 + error)^(1/depth) − 1), which grows like depth/ln(1 + error).
+
+    Raises
+    ------
+    InputError
+        If `depth` is less than 1, or `error` is not positive and finite.
     """
-    if depth < 1 or not error > 0:
-        raise InputError(f"depth={depth}, error={error}: depth must be at least 1 and error positive")
+    if depth < 1 or not 0 < error < math.inf:
+        raise InputError(f"depth={depth}, error={error}: depth must be at least 1, error positive and finite")
     return 1.0 / math.expm1(math.log1p(error) / depth)
 
 
 def _checked_ratios(ratio: float | Sequence[float], depth: int | None) -> list[float]:
-    ratios = [float(c) for c in (ratio if isinstance(ratio, Sequence) else [ratio])]
+    ratios = [float(c) for c in np.atleast_1d(ratio).ravel()]
+    if not ratios:
+        raise InputError("ratio=[] is empty; give one ratio, or one for each layer")
     for c in ratios:
         if not (math.isfinite(c) and c > 0):
             raise InputError(f"ratio={c} must be positive and finite: it is the active sum over the inactive sum")
@@ -130,6 +145,14 @@ def _checked_ratios(ratio: float | Sequence[float], depth: int | None) -> list[f
     if depth is not None and depth != len(ratios):
         raise InputError(f"{len(ratios)} ratios for depth={depth}; give one ratio, or one for each layer")
     return ratios
+
+
+def _log(growth: Fraction) -> float:
+    if growth < 2:
+        return math.log1p(growth - 1)
+    if growth < 2**1000:
+        return math.log(growth)
+    return math.log(growth.numerator) - math.log(growth.denominator)
 
 
 def _expm1(x: float) -> float:

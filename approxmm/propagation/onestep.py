@@ -7,6 +7,7 @@ any network. That the errors then compound as Π(1 + e_k) − 1 is a prediction.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,7 +46,8 @@ def one_step_errors(
     Returns
     -------
     (L,) float64
-        Inner side: E‖(a ∘ ξ)W − aW‖²/‖z‖². Output side: E‖μ ∘ a − a‖²/‖a‖² of the layer's output.
+        Inner side: E‖(a ∘ ξ)W − aW‖²/‖z‖². Output side: E‖μ ∘ a − a‖²/‖a‖² of the layer's output. 0 where a
+        layer's exact values are all zero and no error is made, infinite where one is.
     """
     network = network.astype(np.float64)
     plan = make_plan(network, method, sample_output=sample_output)
@@ -59,7 +61,7 @@ def one_step_errors(
         if law.claims.side == "inner":
             errors[k] = _relative(_inner_error(law, incoming, network.weights[k], batch), pre[k])
         else:
-            errors[k] = _relative(_output_error(law, pre[k], out[k], network.weights[k]), out[k])
+            errors[k] = _relative(_output_error(law, incoming if law.claims.reads == "input" else pre[k], out[k], network.weights[k]), out[k])
     return errors
 
 
@@ -91,9 +93,10 @@ def predict_compounding(
 
 
 def _relative(error: float, exact: np.ndarray) -> float:
-    """Return error/‖exact‖²: a dead layer, whose outputs are all zero, adds no error."""
     norm = float(np.vdot(exact, exact))
-    return error / norm if norm > 0 else 0.0
+    if norm == 0.0:
+        return 0.0 if error == 0.0 else math.inf
+    return error / norm
 
 
 def _inner_error(law: Method, incoming: np.ndarray, weights: np.ndarray, batch: int) -> float:
@@ -113,10 +116,10 @@ def _block_error(law: Method, block: np.ndarray, weights: np.ndarray) -> float:
     return diagonal + float(moments.common) * float(np.vdot(pooled, pooled)) + float(np.vdot(bias, bias))
 
 
-def _output_error(law: Method, pre: np.ndarray, out: np.ndarray, weights: np.ndarray) -> float:
+def _output_error(law: Method, read: np.ndarray, out: np.ndarray, weights: np.ndarray) -> float:
     """Scales on the output act node by node, so only their second moment about 1 enters."""
     error = 0.0
-    for z, a in zip(pre, out, strict=True):
-        moments = law.scale_moments(z, weights)
+    for x, a in zip(read, out, strict=True):
+        moments = law.scale_moments(x, weights)
         error += float((a**2) @ (moments.variance + (moments.mean - 1.0) ** 2))
     return error

@@ -91,6 +91,7 @@ def simulate(
     """
     started = time.perf_counter()
     _check(trials, precision, confidence, batch)
+    make_key(seed)
     network = network.astype(np.float64)
     plan = make_plan(network, method, sample_output=sample_output)
     run = _Run(network, plan, network.check_inputs(inputs), seed, batch)
@@ -112,7 +113,7 @@ def simulate(
 
 @dataclass(frozen=True)
 class _Piece:
-    """Some trials' sums over their inputs: (trials, L, 2, 3) for (pre-activation, output) × (error, estimate, cross)."""
+    """Some trials' sums over inputs: (trials, L, 2, 3) for (pre-activation, output) × (error, estimate, cross)."""
 
     first: int
     sums: np.ndarray
@@ -123,9 +124,9 @@ class _Run:
 
     def __init__(self, network: Network, plan: Plan, inputs: np.ndarray, seed: int, batch: int) -> None:
         self.network, self.plan, self.inputs, self.seed, self.batch = network, plan, inputs, seed, batch
-        pre, out = network.layers(inputs)
-        self.exact = list(zip(pre, out, strict=True))
-        self.exact_norms = np.array([[np.vdot(y, y) for y in pair] for pair in self.exact])
+        self.exact_norms = np.zeros((network.depth, 2))
+        for rows in self._blocks(1):
+            self.exact_norms += [[np.vdot(y, y) for y in pair] for pair in self._exact(rows)]
         self.states = [None if m is None else m.build([W]) for m, W in zip(plan, network.weights, strict=True)]
 
     def pieces(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
@@ -137,19 +138,33 @@ class _Run:
 
     def piece(self, trials: tuple[int, int]) -> _Piece:
         """Run a range of trials; inputs are taken in blocks where one trial of all is too large."""
-        count, size = trials[1] - trials[0], len(self.inputs)
+        count = trials[1] - trials[0]
         sums = np.zeros((count, self.network.depth, 2, 3))
-        block = max(1, _PIECE_BYTES // (8 * max(self.network.widths) * count))
-        block = -(-block // self.batch) * self.batch  # a minibatch is never cut
-        for start in range(0, size, block):
-            self._add_block(trials, slice(start, min(start + block, size)), sums)
+        for rows in self._blocks(count):
+            self._add_block(trials, rows, sums)
         return _Piece(trials[0], sums)
+
+    def _blocks(self, count: int) -> Iterator[slice]:
+        """Yield blocks of inputs of which `count` copies stay near the piece size; a minibatch is never cut."""
+        size = len(self.inputs)
+        block = max(1, _PIECE_BYTES // (8 * max(self.network.widths) * count))
+        block = -(-block // self.batch) * self.batch
+        for start in range(0, size, block):
+            yield slice(start, min(start + block, size))
+
+    def _exact(self, rows: slice) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield each layer's exact (z, a) for a block: computed again for each piece, for all layers would not fit."""
+        a = self.inputs[rows]
+        for k, W in enumerate(self.network.weights, start=1):
+            z = a @ W + self.network.bias(k)
+            a = apply(self.network.phi, z) if k < self.network.depth else z
+            yield z, a
 
     def _add_block(self, trials: tuple[int, int], rows: slice, sums: np.ndarray) -> None:
         count = trials[1] - trials[0]
         a = np.tile(self.inputs[rows], (count, 1))
-        for k, (W, law) in enumerate(zip(self.network.weights, self.plan, strict=True)):
-            exact_pre, exact_out = (y[rows] for y in self.exact[k])
+        layers = zip(self.network.weights, self.plan, self._exact(rows), strict=True)
+        for k, (W, law, (exact_pre, exact_out)) in enumerate(layers):
             incoming = a
             if law is not None and law.claims.side == "inner":
                 a = a * self._scales(k, incoming, trials, rows)
@@ -157,14 +172,16 @@ class _Run:
             _add_sums(z, exact_pre, sums[:, k, 0])
             a = apply(self.network.phi, z) if k + 1 < self.network.depth else z
             if law is not None and law.claims.side == "output":
-                a = a * self._scales(k, z if law.claims.reads == "pre_activation" else a, trials, rows)
+                a = a * self._scales(k, incoming if law.claims.reads == "input" else z, trials, rows)
             _add_sums(a, exact_out, sums[:, k, 1])
 
     def _scales(self, k: int, read: np.ndarray, trials: tuple[int, int], rows: slice) -> np.ndarray:
         """Draw the scales of layer k for a block, rows ordered by (trial, input)."""
-        out, size = np.empty_like(read), rows.stop - rows.start
         law = self.plan[k]
-        group = self.batch if law is not None and law.claims.side == "inner" else 1
+        assert law is not None
+        W, size = self.network.weights[k], rows.stop - rows.start
+        out = np.empty((len(read), law.side_length(W)))
+        group = self.batch if law.claims.side == "inner" else 1
         draws = -(-len(self.inputs) // group)
         for t in range(trials[0], trials[1]):
             part = slice((t - trials[0]) * size, (t - trials[0] + 1) * size)
@@ -219,7 +236,8 @@ class _Tally:
         result = []
         for k in range(len(self.mean)):
             pair = [
-                _figures(exact_norms[k, i], self.mean[k, i], None if widths is None else widths[k, i, 0]) for i in (0, 1)
+                _figures(exact_norms[k, i], self.mean[k, i], None if widths is None else widths[k, i, 0])
+                for i in (0, 1)
             ]
             result.append(LayerError(k + 1, output=pair[1], pre_activation=pair[0]))
         return tuple(result)
@@ -234,10 +252,10 @@ def _figures(exact: float, means: np.ndarray, half_width: float | None) -> Metri
 
 
 def _check(trials: int, precision: float | None, confidence: float, batch: int) -> None:
-    if batch < 1:
-        raise InputError(f"batch={batch} must be at least 1")
-    if not 1 <= trials <= _MAX_TRIALS:
-        raise InputError(f"trials={trials} must lie in [1, {_MAX_TRIALS}]")
+    if not isinstance(batch, (int, np.integer)) or batch < 1:
+        raise InputError(f"batch={batch} must be a whole number of at least 1")
+    if not isinstance(trials, (int, np.integer)) or not 1 <= trials <= _MAX_TRIALS:
+        raise InputError(f"trials={trials} must be a whole number in [1, {_MAX_TRIALS}]")
     if precision is not None and not (math.isfinite(precision) and 0 < precision < 1):
         raise InputError(f"precision={precision} must lie in (0, 1): 0.01 means ± 1 % of the error")
     if not 0 < confidence < 1:
