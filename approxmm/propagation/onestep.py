@@ -61,7 +61,10 @@ def one_step_errors(
         if law.claims.side == "inner":
             errors[k] = _relative(_inner_error(law, incoming, network.weights[k], batch), pre[k])
         else:
-            errors[k] = _relative(_output_error(law, incoming if law.claims.reads == "input" else pre[k], out[k], network.weights[k]), out[k])
+            errors[k] = _relative(
+                _output_error(law, incoming if law.claims.reads == "input" else pre[k], out[k], network.weights[k]),
+                out[k],
+            )
     return errors
 
 
