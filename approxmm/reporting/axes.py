@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from approxmm.reporting.series import Series
 
 __all__ = [
-    "Points",
+    "Look",
     "column",
     "deepest",
     "drawable",
@@ -31,7 +31,7 @@ __all__ = [
     "title",
 ]
 
-Points = dict[str, Any]
+Look = dict[str, Any]
 _LEAST, _GREATEST = 1e-150, 1e150  # beyond them the axis with its ticks would leave float64
 
 
@@ -90,9 +90,7 @@ def drawable(values: np.ndarray) -> np.ndarray:
     return np.where((values > _LEAST) & (values < _GREATEST), values, np.nan)
 
 
-def finish_log_axis(
-    axes: Axes, drawn: Sequence[np.ndarray], intervals: Sequence[tuple[np.ndarray, Points]] = ()
-) -> None:
+def finish_log_axis(axes: Axes, drawn: Sequence[np.ndarray], intervals: Sequence[tuple[np.ndarray, Look]] = ()) -> None:
     """Set limits, draw intervals, and say in words which values have no place on a log axis.
 
     Parameters
@@ -106,20 +104,26 @@ def finish_log_axis(
     """
     values = np.concatenate([np.asarray(v, dtype=float).ravel() for v in drawn]) if drawn else np.empty(0)
     highs = [high for (_, _, high), _ in intervals]
-    shown = drawable(np.concatenate([values, *highs]))
     axes.set_yscale("log")
-    if np.isfinite(shown).any():
-        low, high = np.nanmin(shown) / 1.7, np.nanmax(shown) * 1.7
-        if axes.get_autoscaley_on():
-            axes.set_ylim(low, high)
-        else:
-            bottom, top = axes.get_ylim()
-            axes.set_ylim(min(low, bottom), max(high, top))
+    _widen(axes, drawable(np.concatenate([values, *highs])))
     for (x, low, high), look in intervals:
         kept = np.isfinite(drawable(high))
         axes.vlines(x[kept], np.where(low > _LEAST, low, _LEAST)[kept], high[kept], linewidth=1.3, **look)
     _label_log_ticks(axes)
     _note_what_is_missing(axes, values)
+
+
+def _widen(axes: Axes, shown: np.ndarray) -> None:
+    """Make room for the values; where panels share the axis, for those of the earlier panels too."""
+    if not np.isfinite(shown).any():
+        return
+    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+    margin = max(1.7, (high / low) ** 0.05)
+    low, high = low / margin, high * margin
+    if not axes.get_autoscaley_on():
+        bottom, top = axes.get_ylim()
+        low, high = min(low, bottom), max(high, top)
+    axes.set_ylim(low, high)
 
 
 def _label_log_ticks(axes: Axes) -> None:
@@ -137,16 +141,16 @@ def _label_log_ticks(axes: Axes) -> None:
 def _note_what_is_missing(axes: Axes, values: np.ndarray) -> None:
     finite = values[np.isfinite(values)]
     cases = {
-        "exact zeros: not on a log axis": finite == 0,
+        "exact zeros: not drawn": finite == 0,
         "negative values: not drawn": finite < 0,
         "infinite values: not drawn": np.isinf(values),
         "values beyond 1e±150: not drawn": (finite > 0) & np.isnan(drawable(finite)),
         "no finite value": np.array([finite.size == 0 and not np.isinf(values).any()]),
     }
     notes = [text for text, found in cases.items() if found.any()]
-    axes.text(
-        0.97, 0.04, "\n".join(notes), transform=axes.transAxes, ha="right", fontsize=7, color="#555555", style="italic"
-    )
+    if notes:
+        look: Look = {"ha": "right", "va": "bottom", "fontsize": 7, "color": "#555555", "style": "italic"}
+        axes.text(1.0, 1.115, "\n".join(notes), transform=axes.transAxes, **look)
 
 
 def legend_above(figure: Figure, handles: Sequence[Any], columns: int) -> None:

@@ -94,8 +94,9 @@ FIGURES = (
         "Each panel is one method on the deepest trained network. The solid line is the prediction from exact "
         "one-step errors, for unbiased methods; the dashed line is the theorem with measured ratios, squared, for "
         "the perfect active set. Filled points are Monte Carlo on the trained network with 95 % intervals; open "
-        "points were measured inside the training engine on a probe batch. Where points and line part, the "
-        "assumption that every layer passes error and signal on with the same gain fails.",
+        "points were measured inside the training engine on a probe batch. Where points and line part, the line’s "
+        "assumption fails: equal gain for error and signal in every layer, or one ratio for all nodes of a linear "
+        "network.",
         "Small multiples, one panel a method: relative squared error on a log scale by layer, predicted as lines and "
         "measured as points.",
         draw_compounding,
@@ -105,8 +106,8 @@ FIGURES = (
         "compounding",
         ("method", "depth", "layer", "prediction", "simulated"),
         "Error of the output against depth",
-        "The last layer's relative error of each trained network; marks as in the figure above. Networks of "
-        "different depth were trained separately, so that neighbouring points share no weights.",
+        "The last layer’s relative error of each trained network; marks as in the figure above. Points at different "
+        "depths belong to different networks. An error of exactly zero has no place on a logarithmic axis.",
         "Small multiples, one panel a method: relative squared error of the output on a log scale against the "
         "number of layers.",
         draw_output_error,
@@ -155,8 +156,8 @@ FIGURES = (
         ("method", "depth", "layer", "exact", "simulated"),
         "Exact second moments against simulation, linear stacks",
         "Lines are the exact expected error from the recursion of second moments, points are Monte Carlo with 95 % "
-        "intervals, on the deepest stack of each method. Nothing was fitted: a point off its line would be an error"
-        " of the program.",
+        "intervals, on the deepest stack of each method. Nothing was fitted; about one interval in twenty misses its "
+        "line by chance.",
         "Small multiples, one panel a method: relative squared error of linear stacks by layer, exact as lines, "
         "simulated as points.",
         draw_moments,

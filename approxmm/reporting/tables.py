@@ -67,7 +67,7 @@ def view(table: pd.DataFrame, limit: int = _SHOWN) -> TableView:
 def settings_view(settings: Mapping[str, Any]) -> TableView:
     """Return names and values; numbers are shown in full."""
     rows = [[plain_text(str(name)), _setting_text(value)] for name, value in settings.items()]
-    return TableView(["setting", "value"], [False, False], rows, len(rows))
+    return TableView(["name", "value"], [False, False], rows, len(rows))
 
 
 def accuracy_summary(table: pd.DataFrame) -> TableView:

@@ -85,7 +85,7 @@ def test_accuracy_is_the_mean_of_the_runs_that_finished():
 @pytest.mark.parametrize(
     ("value", "note"),
     [
-        (0.0, "exact zeros: not on a log axis"),
+        (0.0, "exact zeros: not drawn"),
         (np.inf, "infinite values: not drawn"),
         (-1.0, "negative values: not drawn"),
     ],
