@@ -1,4 +1,8 @@
-"""A small study whose numbers come from the package itself, where that is quick."""
+"""A small study to report on.
+
+Law, moments and compounding come from the package itself; accuracy, ratios, the `training` column and the
+findings are invented, and say nothing about any method.
+"""
 
 from __future__ import annotations
 
