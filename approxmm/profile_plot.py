@@ -15,7 +15,7 @@ from approxmm.profile import METRIC_NAMES, ErrorProfile
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_profiles", "save_plot"]
+__all__ = ["check_format", "plot_profiles", "save_plot"]
 
 _FORMATS = (".svg", ".png", ".pdf")
 _SAMPLED = {"simulate", "training"}
@@ -84,13 +84,18 @@ def _draw_one(ax: Axes, profile: ErrorProfile, metric: str, label: str, colour: 
         ax.vlines(x[drawn], np.maximum(low[drawn], floor), high[drawn], color=colour, linewidth=1.2)
 
 
+def check_format(path: str | Path) -> None:
+    """Raise `InputError` if the suffix of `path` names no format that `save_plot` can write."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _FORMATS:
+        raise InputError(f"plot file {str(path)!r} ends in {suffix!r}; use one of {', '.join(_FORMATS)}")
+
+
 def save_plot(profiles: Sequence[ErrorProfile], path: str | Path) -> None:
     """Draw `profiles` into a file whose suffix names the format (.svg, .png, .pdf), whole or not at all."""
     from matplotlib.figure import Figure
 
-    suffix = Path(path).suffix.lower()
-    if suffix not in _FORMATS:
-        raise InputError(f"plot file {str(path)!r} ends in {suffix!r}; use one of {', '.join(_FORMATS)}")
+    check_format(path)
     figure = Figure(figsize=(5.5, 3.6), layout="constrained")
     plot_profiles(profiles, ax=figure.subplots())
     with atomic_path(path) as temporary:

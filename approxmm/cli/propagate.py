@@ -63,6 +63,7 @@ def propagate(
     from approxmm.propagation import propagate as run
 
     law = get_method(method, budget, **parse_options(option))
+    _check_outputs(plot, csv)
     given = _given_inputs(data, data_dir, inputs, samples)
     stack = _network(network, given, width, depth, activation, init, seed)
     x = stack.check_inputs(given) if given is not None else _gaussian(samples, stack.widths[0], seed)
@@ -128,6 +129,18 @@ def _gaussian(samples: int, size: int, seed: int) -> np.ndarray:
     from approxmm.random import Stream, generator, make_key
 
     return generator(make_key(seed, Stream.INPUTS)).standard_normal((samples, size))
+
+
+def _check_outputs(plot: Path | None, csv: Path | None) -> None:
+    """Refuse what cannot be written before anything is computed."""
+    from approxmm.atomic import check_writable
+    from approxmm.profile_plot import check_format
+
+    if plot is not None:
+        check_format(plot)
+    for path in (plot, csv):
+        if path is not None:
+            check_writable(path)
 
 
 def _write_files(profiles: dict[str, ErrorProfile], plot: Path | None, csv: Path | None) -> None:

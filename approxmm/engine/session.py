@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from approxmm.activations import Activation, get_activation
-from approxmm.engine.kernels import Sampling, forward, make_workspace, train_steps
+from approxmm.engine.forward import forward
 from approxmm.engine.layout import flatten, make_layout, unflatten, units_of, weights_of
 from approxmm.engine.optimizers import Optimizer, slot_count
+from approxmm.engine.steps import train_steps
+from approxmm.engine.workspace import Sampling, make_workspace
 from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.random import Key, Stream, generator, make_key
@@ -80,7 +82,7 @@ class Session:
         return generator(make_key(self.seed, Stream.SHUFFLE, step=epoch)).permutation(examples)
 
     def run(self, x: np.ndarray, y: np.ndarray, steps: StepRange, losses: np.ndarray) -> int:
-        """Take steps; return how many were taken (fewer than asked for after a loss that is not finite)."""
+        """Take steps; return how many were taken (fewer than asked for after a loss that exploded)."""
         taken: int = train_steps(
             x,
             y,

@@ -88,8 +88,8 @@ def train(
     Returns
     -------
     TrainingResult
-        Ctrl-C ends the run early with what was trained (status ``interrupted``); a loss that is not finite ends
-        it with the last good parameters (status ``diverged``).
+        Ctrl-C ends the run early with what was trained (status ``interrupted``); a loss that is not finite (or
+        beyond 10^9) ends it with the last good parameters (status ``diverged``).
 
     Raises
     ------

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from approxmm.activations import ACTIVATIONS
-from approxmm.engine.kernels import backward, cross_entropy, forward
+from approxmm.engine.backward import backward, cross_entropy
+from approxmm.engine.forward import forward
 from approxmm.engine.layout import bias_of, units_of, weights_of
 from approxmm.engine.optimizers import Sgd
 from approxmm.engine.session import Session
