@@ -66,18 +66,30 @@ def predict_compounding(
     Not claimed: exactness. It assumes that a layer passes on error and signal with the same gain and that
     the errors of layers add without correlation, which an unbiased method in a linear i.i.d. stack
     fulfils on average. For biased methods the errors correlate, and the prediction is not offered a meaning
-    beyond the first layer; compare it with the simulation.
+    beyond the first layer; compare it with the simulation. Their other three figures do not follow from
+    the error and are NaN.
     """
     started = time.perf_counter()
     steps = one_step_errors(network, method, inputs, sample_output=sample_output)
-    layers = []
-    for k, error in enumerate(compound_errors(steps), start=1):
-        error = float(error)
-        figures = Metrics(error, error / (1.0 + error), (1.0 + error) ** -0.5, 1.0 + error)
-        layers.append(LayerError(k, figures, figures, {"one_step_error": float(steps[k - 1])}))
     plan = make_plan(network, method, sample_output=sample_output)
+    layers, unbiased, pre = [], True, _predicted(0.0, unbiased=True)
+    for k, (error, law) in enumerate(zip(compound_errors(steps), plan, strict=True), start=1):
+        unbiased = unbiased and (law is None or law.claims.unbiased)
+        figures = _predicted(float(error), unbiased)
+        # A mask comes after the pre-activation, which has the error of the layers before it.
+        masked = law is not None and law.claims.side == "output"
+        layers.append(LayerError(k, figures, pre if masked else figures, {"one_step_error": float(steps[k - 1])}))
+        pre = figures
     profile = ErrorProfile("prediction", tuple(layers), 0.0, describe_plan(plan))
     return replace(profile, seconds=time.perf_counter() - started)
+
+
+def _predicted(error: float, unbiased: bool) -> Metrics:
+    """Return the figures that follow from the error where E⟨ŷ, y⟩ = ‖y‖², so E‖ŷ‖² = (1 + error)‖y‖²."""
+    if not unbiased:
+        return Metrics(error, math.nan, math.nan, math.nan)
+    to_estimate = 1.0 if math.isinf(error) else error / (1.0 + error)
+    return Metrics(error, to_estimate, (1.0 + error) ** -0.5, 1.0 + error)
 
 
 def _relative(error: float, exact: np.ndarray) -> float:
