@@ -3,9 +3,9 @@
 Each case is an independent run (a seed of its own); its statistic is the last layer's relative error, in units of
 its own standard error over trials. Two assertions: no case lies outside its t interval at a false-alarm rate of
 1e-9 divided by the number of cases, and the cases outside their 99.9 % interval are no more than a
-binomial of that rate gives with probability 1e-9. Both levels are those of Student's t, which is exact for normal means only: 4000 trials of four
-inputs, budgets of at least a half and at most three layers keep the means near normal (the errors' own skewness is
-below about 5, so that of their means below 0.1). Seeds are fixed: the suite either always passes or never does.
+binomial of that rate gives with probability 1e-9. Both levels are those of Student's t, which is exact for normal
+means only: 4000 trials of four inputs, budgets of at least a half and at most three layers keep the means
+near normal, and the last but one test sees whether they are. Seeds are fixed: the suite passes always or never.
 """
 
 from __future__ import annotations
