@@ -18,7 +18,7 @@ from pathlib import Path
 
 from approxmm.errors import InputError
 
-__all__ = ["atomic_folder", "atomic_path", "atomic_write_bytes", "atomic_write_text"]
+__all__ = ["atomic_folder", "atomic_path", "atomic_write_bytes", "atomic_write_text", "check_writable"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -116,6 +116,19 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         _remove_empty(made)
         raise
     shutil.rmtree(temporary, ignore_errors=True)
+
+
+class _Rehearsal(Exception):  # noqa: N818 - raised to end a rehearsal, never seen outside
+    """Ends a block of `atomic_path` before anything is put into place."""
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise what `atomic_path` would raise for `path`, before hours of work depend on it; leaves nothing behind."""
+    try:
+        with atomic_path(path):
+            raise _Rehearsal
+    except _Rehearsal:
+        return
 
 
 def _resolved(path: str | os.PathLike[str]) -> Path:

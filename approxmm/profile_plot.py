@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from approxmm.atomic import atomic_path
 from approxmm.errors import InputError
 from approxmm.profile import METRIC_NAMES, ErrorProfile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_profiles"]
+__all__ = ["plot_profiles", "save_plot"]
 
+_FORMATS = (".svg", ".png", ".pdf")
 _SAMPLED = {"simulate", "training"}
 _LABELS = {
     "relative_error": "relative error  E‖ŷ − y‖² / E‖y‖²",
@@ -79,3 +82,16 @@ def _draw_one(ax: Axes, profile: ErrorProfile, metric: str, label: str, colour: 
         drawn = np.isfinite(y) & np.isfinite(high)
         floor = y[drawn].min(initial=1.0) * 1e-3
         ax.vlines(x[drawn], np.maximum(low[drawn], floor), high[drawn], color=colour, linewidth=1.2)
+
+
+def save_plot(profiles: Sequence[ErrorProfile], path: str | Path) -> None:
+    """Draw `profiles` into a file whose suffix names the format (.svg, .png, .pdf), whole or not at all."""
+    from matplotlib.figure import Figure
+
+    suffix = Path(path).suffix.lower()
+    if suffix not in _FORMATS:
+        raise InputError(f"plot file {str(path)!r} ends in {suffix!r}; use one of {', '.join(_FORMATS)}")
+    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
+    plot_profiles(profiles, ax=figure.subplots())
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150)

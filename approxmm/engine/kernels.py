@@ -34,7 +34,7 @@ class Sampling(NamedTuple):
     inner : bool
         Scales on the inner side (one draw a batch) or on the output side (one an example).
     reads_input : bool
-        On the inner side: whether the law looks at the input's column norms.
+        Whether the law looks at the product's input (on the inner side: at the batch's column norms).
     """
 
     layers: int
@@ -49,9 +49,9 @@ class Workspace(NamedTuple):
     ----------
     pre, out, mask, delta : 1-D float arrays
         Pre-activations, outputs, output-side scales and ∂loss/∂z of all layers, for a whole batch.
-    index, scale : (L, widest) arrays
+    active_index, active_scale : (L, widest) arrays
         Each inner-sampled layer's active items and scales.
-    count : (L,) int64
+    active_count : (L,) int64
     gathered_a, gathered_w, gathered_g : 1-D float arrays
         The active columns of the input (scaled), the active rows of the weights, and a result of their size.
     norms : (widest,) float array
@@ -62,9 +62,9 @@ class Workspace(NamedTuple):
     out: np.ndarray
     mask: np.ndarray
     delta: np.ndarray
-    index: np.ndarray
-    scale: np.ndarray
-    count: np.ndarray
+    active_index: np.ndarray
+    active_scale: np.ndarray
+    active_count: np.ndarray
     gathered_a: np.ndarray
     gathered_w: np.ndarray
     gathered_g: np.ndarray
@@ -76,11 +76,15 @@ def make_workspace(layout: Layout, parameters: int, batch: int, dtype: np.dtype 
     """Return the memory for steps of up to `batch` examples."""
     units, widest, depth = int(layout.unit_at[-1]) * batch, int(layout.widths.max()), len(layout.weight_at)
     largest = int((layout.widths[:-1] * layout.widths[1:]).max())
+    pre, out, mask, delta = (np.zeros(units, dtype=dtype) for _ in range(4))
     return Workspace(
-        *(np.zeros(units, dtype=dtype) for _ in range(4)),
-        index=np.zeros((depth, widest), dtype=np.int64),
-        scale=np.zeros((depth, widest), dtype=dtype),
-        count=np.zeros(depth, dtype=np.int64),
+        pre=pre,
+        out=out,
+        mask=mask,
+        delta=delta,
+        active_index=np.zeros((depth, widest), dtype=np.int64),
+        active_scale=np.zeros((depth, widest), dtype=dtype),
+        active_count=np.zeros(depth, dtype=np.int64),
         gathered_a=np.zeros(batch * widest, dtype=dtype),
         gathered_w=np.zeros(largest, dtype=dtype),
         gathered_g=np.zeros(max(largest, batch * widest), dtype=dtype),
@@ -92,11 +96,11 @@ def make_workspace(layout: Layout, parameters: int, batch: int, dtype: np.dtype 
 @compiled
 def gather(a: np.ndarray, W: np.ndarray, k: int, work: Workspace) -> tuple[np.ndarray, np.ndarray]:
     """Return the active columns of `a`, scaled (B, c), and the active rows of `W` (c, m), copied together."""
-    batch, m, c = a.shape[0], W.shape[1], work.count[k]
+    batch, m, c = a.shape[0], W.shape[1], work.active_count[k]
     some_a = work.gathered_a[: batch * c].reshape((batch, c))
     some_w = work.gathered_w[: c * m].reshape((c, m))
     for s in range(c):
-        i, factor = work.index[k, s], work.scale[k, s]
+        i, factor = work.active_index[k, s], work.active_scale[k, s]
         some_w[s] = W[i]
         for b in range(batch):
             some_a[b, s] = a[b, i] * factor
@@ -108,7 +112,7 @@ def _draw_inner(state: Any, a: np.ndarray, k: int, sampling: Sampling, key: Key,
     norms = work.norms[: a.shape[1]]
     if sampling.reads_input:
         column_norms(a, norms)
-    work.count[k] = select(state, k, norms, key, work.index[k], work.scale[k])
+    work.active_count[k] = select(state, k, norms, key, work.active_index[k], work.active_scale[k])
 
 
 @compiled
@@ -116,7 +120,7 @@ def _affine(a: np.ndarray, W: np.ndarray, b: np.ndarray, gathered: int, work: Wo
     """Write a W + b to `z`, over the gathered items of layer `gathered` where that is not negative."""
     if gathered < 0:
         np.dot(a, W, z)
-    elif work.count[gathered] == 0:
+    elif work.active_count[gathered] == 0:
         z[:] = 0.0
     else:
         some_a, some_w = gather(a, W, gathered, work)
@@ -134,12 +138,12 @@ def _activate(activation: Any, z: np.ndarray, out: np.ndarray) -> None:
 
 
 @compiled
-def _mask_outputs(state: Any, k: int, key: Key, pre: np.ndarray, work: Workspace, mask: np.ndarray) -> None:
-    index, scale = work.index[k], work.scale[k]
+def _mask_outputs(state: Any, k: int, key: Key, read: np.ndarray, work: Workspace, mask: np.ndarray) -> None:
+    index, scale = work.active_index[k], work.active_scale[k]
     mask[:] = 0.0
-    for b in range(pre.shape[0]):
+    for b in range(read.shape[0]):
         item = Key(key.seed, key.stream, key.step, key.layer, b)
-        count = select(state, k, pre[b], item, index, scale)
+        count = select(state, k, read[b], item, index, scale)
         for j in range(count):
             mask[b, index[j]] = scale[j]
 
@@ -180,7 +184,7 @@ def forward(
             out[:] = z
         if k < sampling.layers and not sampling.inner:
             mask = units_of(work.mask, layout, k, batch)
-            _mask_outputs(state, k, here, z, work, mask)
+            _mask_outputs(state, k, here, a if sampling.reads_input else z, work, mask)
             out *= mask
         a = out
 
@@ -213,7 +217,7 @@ def _sampled_gradients(
     some_g = work.gathered_g[: c * W.shape[1]].reshape((c, W.shape[1]))
     np.dot(some_a.T, delta, some_g)
     for s in range(c):
-        grad_w[work.index[k, s]] = some_g[s]
+        grad_w[work.active_index[k, s]] = some_g[s]
     if k == 0:
         return
     into[:] = 0.0
@@ -221,7 +225,7 @@ def _sampled_gradients(
     np.dot(delta, some_w.T, back)
     for r in range(batch):
         for s in range(c):
-            into[r, work.index[k, s]] = back[r, s] * work.scale[k, s]
+            into[r, work.active_index[k, s]] = back[r, s] * work.active_scale[k, s]
 
 
 @compiled
@@ -324,7 +328,7 @@ def train_steps(
         backward(rows[:size], params, layout, activation, sampling, work)
         update(optimizer, params, work.grad, slots, now + 1)
         for k in range(sampling.layers):
-            active[k] += work.count[k]
+            active[k] += work.active_count[k]
             side = layout.widths[k] if sampling.inner else layout.widths[k + 1]
             refresh(state, k, weights_of(params, layout, k), everything[:side])
     return stop - first

@@ -51,7 +51,6 @@ class Bernoulli(RowSampler):
             side="inner",
             unbiased=True,
             reads="input" if self.by_input else "nothing",
-            shareable=True,
             exact_at_full_budget=True,
             deterministic=False,
             products=frozenset({"forward", "input_gradient", "weight_gradient"}),

@@ -41,8 +41,6 @@ class Claims:
     reads : {"nothing", "input", "pre_activation"}
         What the law depends on besides weights. For ``input`` and a batch that shares one draw, the
         norms of the batch's columns take the place of |a_i|.
-    shareable : bool
-        Whether a batch may share one draw.
     exact_at_full_budget : bool
         Budget 1.0 gives the exact product.
     deterministic : bool
@@ -57,12 +55,16 @@ class Claims:
     side: Side
     unbiased: bool
     reads: Literal["nothing", "input", "pre_activation"]
-    shareable: bool
     exact_at_full_budget: bool
     deterministic: bool
     products: frozenset[Product]
     budget: str
     citation: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether the product is simply the exact one."""
+        return self.unbiased and self.deterministic
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,9 @@ def select(state: Any, layer: int, x: np.ndarray, key: Key, index: np.ndarray, s
         From `Method.build`.
     layer : int
         Position of the product in the list given to `build`, from 0.
-    x : (size,) float array
-        What the law reads (see `Claims.reads`); its length is the side's length in any case.
+    x : 1-D float array
+        What the law reads (see `Claims.reads`): the input or the pre-activation of one example. A law that reads
+        nothing is given an array of its side's length.
     key : Key
         What the draw is for.
     index : (size,) int64 array, written

@@ -40,33 +40,33 @@ def column_norms(batch: np.ndarray, out: np.ndarray) -> None:
 
 
 @compiled
-def fill_scales(state: Any, layer: int, read: np.ndarray, shared: bool, key: Key, out: np.ndarray) -> None:
+def fill_scales(state: Any, layer: int, read: np.ndarray, group: int, key: Key, out: np.ndarray) -> None:
     """Draw scales for the rows of `read` and write them to `out`, zeros where an item is not active.
 
     Parameters
     ----------
     state, layer
         As for `select`.
-    read : (rows, size) float array
-        What the law reads, one example a row.
-    shared : bool
-        One draw for all rows (from the column norms of `read`) instead of one a row.
+    read : (rows, length) float array
+        What the law reads, one example a row; `length` differs from `size` for an output-side law that reads the input.
+    group : int
+        How many consecutive rows share one draw. A draw for one row reads the row; a draw
+        for several reads their column norms.
     key : Key
-        Of row 0; row r draws with item + r.
+        Of the first group; group g draws with item + g.
     out : (rows, size) float array, written
     """
-    rows, size = read.shape
+    rows, size = out.shape
     index = np.empty(size, dtype=np.int64)
     scale = np.empty(size, dtype=out.dtype)
+    norms = np.empty(read.shape[1], dtype=read.dtype)
     out[:] = 0.0
-    norms = np.empty(size, dtype=read.dtype)
-    if shared:
-        column_norms(read, norms)
-    for r in range(1 if shared else rows):
-        item = Key(key.seed, key.stream, key.step, key.layer, key.item + r)
-        count = select(state, layer, norms if shared else read[r], item, index, scale)
-        for i in range(count):
-            out[r, index[i]] = scale[i]
-    if shared:
-        for r in range(1, rows):
-            out[r] = out[0]
+    for g in range((rows + group - 1) // group):
+        first, stop = g * group, min((g + 1) * group, rows)
+        if group > 1:
+            column_norms(read[first:stop], norms)
+        item = Key(key.seed, key.stream, key.step, key.layer, key.item + g)
+        count = select(state, layer, norms if group > 1 else read[first], item, index, scale)
+        for r in range(first, stop):
+            for i in range(count):
+                out[r, index[i]] = scale[i]

@@ -42,7 +42,6 @@ class Dropout(Method):
             side="output",
             unbiased=True,
             reads="nothing",
-            shareable=True,
             exact_at_full_budget=True,
             deterministic=False,
             products=frozenset({"forward", "input_gradient", "weight_gradient"}),

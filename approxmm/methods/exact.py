@@ -40,7 +40,6 @@ class Exact(Method):
             side="inner",
             unbiased=True,
             reads="nothing",
-            shareable=True,
             exact_at_full_budget=True,
             deterministic=True,
             products=frozenset({"forward", "input_gradient", "weight_gradient"}),

@@ -57,7 +57,6 @@ class OracleActive(Method):
             side="output",
             unbiased=False,
             reads="pre_activation",
-            shareable=False,
             exact_at_full_budget=True,
             deterministic=True,
             products=frozenset({"forward", "input_gradient", "weight_gradient"}),

@@ -49,7 +49,6 @@ class WithReplacement(RowSampler):
             side="inner",
             unbiased=True,
             reads="input" if self.by_input else "nothing",
-            shareable=True,
             exact_at_full_budget=False,
             deterministic=False,
             products=frozenset({"forward", "input_gradient", "weight_gradient"}),

@@ -36,8 +36,8 @@ class _Moments:
     mean: np.ndarray
     covariance: np.ndarray
 
-    def scale(self, method: Method, weights: np.ndarray, layer: int) -> _Moments:
-        """Return the moments after multiplication by the method's scales."""
+    def scale(self, method: Method, weights: np.ndarray, layer: int, read: np.ndarray) -> _Moments:
+        """Return the moments after multiplication by the method's scales, whose law reads the rows of `read`."""
         if method.claims.reads == "nothing":
             law = method.scale_moments(self.mean[0], weights)
             return self._scaled([law] * len(self.mean), shared=law)
@@ -46,7 +46,7 @@ class _Moments:
                 f"method={method.name!r} at layer {layer}: its law depends on activations that are random there, "
                 "so no exact moments exist; use the simulation (--engine simulate) or a law that is blind to the data"
             )
-        return self._scaled([method.scale_moments(mu, weights) for mu in self.mean], shared=None)
+        return self._scaled([method.scale_moments(x, weights) for x in read], shared=None)
 
     def _scaled(self, laws: Sequence[ScaleMoments], shared: ScaleMoments | None) -> _Moments:
         mean = np.stack([law.mean * mu for law, mu in zip(laws, self.mean, strict=True)])
@@ -114,11 +114,12 @@ def exact_moments(
     moments, exact, layers = _Moments(x, np.zeros((x.shape[1],) * 2)), x, []
     for k, (W, law) in enumerate(zip(network.weights, plan, strict=True), start=1):
         if law is not None and law.claims.side == "inner":
-            moments = moments.scale(law, W, k)
+            moments = moments.scale(law, W, k, moments.mean)
+        incoming = moments.mean
         moments, exact = moments.through(W, network.bias(k)), exact @ W + network.bias(k)
         before_mask = moments.metrics(exact)
         if law is not None and law.claims.side == "output":
-            moments = moments.scale(law, W, k)
+            moments = moments.scale(law, W, k, incoming if law.claims.reads == "input" else moments.mean)
         layers.append(LayerError(k, moments.metrics(exact), before_mask))
     settings = {**describe_plan(plan), "inputs": len(x)}
     return ErrorProfile("exact", tuple(layers), time.perf_counter() - started, settings)

@@ -24,7 +24,12 @@ __all__ = ["one_step_errors", "predict_compounding"]
 
 
 def one_step_errors(
-    network: Network, method: Method | Sequence[Method | None], inputs: np.ndarray, *, sample_output: bool = False
+    network: Network,
+    method: Method | Sequence[Method | None],
+    inputs: np.ndarray,
+    *,
+    sample_output: bool = False,
+    batch: int = 1,
 ) -> np.ndarray:
     """Return the exact relative squared error that each layer's sampling adds to exact activations.
 
@@ -35,6 +40,8 @@ def one_step_errors(
     inputs : (B, n) array
     sample_output : bool
         Whether one method for all includes the last layer.
+    batch : int
+        How many consecutive inputs share one draw of column–row pairs.
 
     Returns
     -------
@@ -52,14 +59,20 @@ def one_step_errors(
             continue
         incoming = out[k - 1] if k > 0 else x
         if law.claims.side == "inner":
-            errors[k] = _relative(_inner_error(law, incoming, network.weights[k]), pre[k])
+            errors[k] = _relative(_inner_error(law, incoming, network.weights[k], batch), pre[k])
         else:
-            errors[k] = _relative(_output_error(law, pre[k], out[k], network.weights[k]), out[k])
+            read = incoming if law.claims.reads == "input" else pre[k]
+            errors[k] = _relative(_output_error(law, read, out[k], network.weights[k]), out[k])
     return errors
 
 
 def predict_compounding(
-    network: Network, method: Method | Sequence[Method | None], inputs: np.ndarray, *, sample_output: bool = False
+    network: Network,
+    method: Method | Sequence[Method | None],
+    inputs: np.ndarray,
+    *,
+    sample_output: bool = False,
+    batch: int = 1,
 ) -> ErrorProfile:
     """Return the compounding Π(1 + e_k) − 1 of the exact one-step errors as a profile.
 
@@ -70,7 +83,7 @@ def predict_compounding(
     the error and are NaN.
     """
     started = time.perf_counter()
-    steps = one_step_errors(network, method, inputs, sample_output=sample_output)
+    steps = one_step_errors(network, method, inputs, sample_output=sample_output, batch=batch)
     plan = make_plan(network, method, sample_output=sample_output)
     layers, unbiased, pre = [], True, _predicted(0.0, unbiased=True)
     for k, (error, law) in enumerate(zip(compound_errors(steps), plan, strict=True), start=1):
@@ -99,26 +112,27 @@ def _relative(error: float, exact: np.ndarray) -> float:
     return error / norm
 
 
-def _inner_error(law: Method, incoming: np.ndarray, weights: np.ndarray) -> float:
+def _inner_error(law: Method, incoming: np.ndarray, weights: np.ndarray, batch: int) -> float:
     if law.claims.reads == "nothing":
-        return _shared_inner_error(law, incoming, weights)
-    return float(sum(law.scale_moments(a, weights).squared_error(a[:, None] * weights) for a in incoming))
+        batch = len(incoming)  # all draws obey one law, so the sums over inputs become matrix products
+    blocks = (incoming[start : start + batch] for start in range(0, len(incoming), batch))
+    return sum(_block_error(law, block, weights, single=batch == 1) for block in blocks)
 
 
-def _shared_inner_error(law: Method, incoming: np.ndarray, weights: np.ndarray) -> float:
-    """One law for all inputs: the sums over inputs become matrix products."""
-    moments = law.scale_moments(incoming[0], weights)
+def _block_error(law: Method, block: np.ndarray, weights: np.ndarray, *, single: bool) -> float:
+    """Return the summed squared error of inputs that share one law: of the input itself, or of the column norms."""
+    moments = law.scale_moments(block[0] if single else np.sqrt((block**2).sum(axis=0)), weights)
     norms = np.einsum("ij,ij->i", weights, weights)
-    bias = (incoming * (moments.mean - 1.0)) @ weights
-    pooled = (incoming * moments.support) @ weights
-    diagonal = float(((incoming**2) @ (moments.diagonal * norms)).sum())
+    bias = (block * (moments.mean - 1.0)) @ weights
+    pooled = (block * moments.support) @ weights
+    diagonal = float(((block**2) @ (moments.diagonal * norms)).sum())
     return diagonal + float(moments.common) * float(np.vdot(pooled, pooled)) + float(np.vdot(bias, bias))
 
 
-def _output_error(law: Method, pre: np.ndarray, out: np.ndarray, weights: np.ndarray) -> float:
+def _output_error(law: Method, read: np.ndarray, out: np.ndarray, weights: np.ndarray) -> float:
     """Scales on the output act node by node, so only their second moment about 1 enters."""
     error = 0.0
-    for z, a in zip(pre, out, strict=True):
-        moments = law.scale_moments(z, weights)
+    for x, a in zip(read, out, strict=True):
+        moments = law.scale_moments(x, weights)
         error += float((a**2) @ (moments.variance + (moments.mean - 1.0) ** 2))
     return error

@@ -42,7 +42,7 @@ def simulate(
     precision: float | None = None,
     seed: int = 0,
     sample_output: bool = False,
-    shared: bool = False,
+    batch: int = 1,
     confidence: float = 0.95,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -65,8 +65,9 @@ def simulate(
     seed : int
     sample_output : bool
         Whether one method for all includes the last layer.
-    shared : bool
-        All inputs of a trial share one draw (a minibatch) instead of one draw each.
+    batch : int
+        How many consecutive inputs share one draw of column–row pairs, as the examples of a minibatch do in training
+        (their law then reads the batch's column norms). Output-side methods draw for each example in any case.
     confidence : float
         Level of the intervals (Student's t over trials). None is given where nothing is random.
     workers : int, optional
@@ -89,11 +90,11 @@ def simulate(
     distribution is heavy-tailed, and a t interval over few trials then is too short.
     """
     started = time.perf_counter()
-    _check(trials, precision, confidence)
+    _check(trials, precision, confidence, batch)
     make_key(seed)
     network = network.astype(np.float64)
     plan = make_plan(network, method, sample_output=sample_output)
-    run = _Run(network, plan, network.check_inputs(inputs), seed, _shareable(plan) if shared else False)
+    run = _Run(network, plan, network.check_inputs(inputs), seed, batch)
     random = any(law is not None and not law.claims.deterministic for law in plan)
     done, total, tally = 0, trials if random else 1, _Tally(network.depth)
     while True:
@@ -105,7 +106,7 @@ def simulate(
         if not random or precision is None or tally.relative_half_width(confidence) <= precision or done >= _MAX_TRIALS:
             break
         total = min(2 * done, _MAX_TRIALS)
-    settings = {**describe_plan(plan), "trials": done, "inputs": len(run.inputs), "seed": seed, "shared_draws": shared}
+    settings = {**describe_plan(plan), "trials": done, "inputs": len(run.inputs), "seed": seed, "batch": batch}
     layers = tally.layers(run.exact_norms, confidence if random else None)
     return ErrorProfile("simulate", layers, time.perf_counter() - started, settings)
 
@@ -121,8 +122,8 @@ class _Piece:
 class _Run:
     """One simulation's fixed data, and the work on one piece of it."""
 
-    def __init__(self, network: Network, plan: Plan, inputs: np.ndarray, seed: int, shared: bool) -> None:
-        self.network, self.plan, self.inputs, self.seed, self.shared = network, plan, inputs, seed, shared
+    def __init__(self, network: Network, plan: Plan, inputs: np.ndarray, seed: int, batch: int) -> None:
+        self.network, self.plan, self.inputs, self.seed, self.batch = network, plan, inputs, seed, batch
         self.exact_norms = np.zeros((network.depth, 2))
         for rows in self._blocks(1):
             self.exact_norms += [[np.vdot(y, y) for y in pair] for pair in self._exact(rows)]
@@ -144,9 +145,10 @@ class _Run:
         return _Piece(trials[0], sums)
 
     def _blocks(self, count: int) -> Iterator[slice]:
-        """Yield blocks of inputs of which `count` copies stay near the piece size; a shared draw needs all inputs."""
+        """Yield blocks of inputs of which `count` copies stay near the piece size; a minibatch is never cut."""
         size = len(self.inputs)
-        block = size if self.shared else max(1, _PIECE_BYTES // (8 * max(self.network.widths) * count))
+        block = max(1, _PIECE_BYTES // (8 * max(self.network.widths) * count))
+        block = -(-block // self.batch) * self.batch
         for start in range(0, size, block):
             yield slice(start, min(start + block, size))
 
@@ -170,17 +172,21 @@ class _Run:
             _add_sums(z, exact_pre, sums[:, k, 0])
             a = apply(self.network.phi, z) if k + 1 < self.network.depth else z
             if law is not None and law.claims.side == "output":
-                a = a * self._scales(k, z if law.claims.reads == "pre_activation" else a, trials, rows)
+                a = a * self._scales(k, incoming if law.claims.reads == "input" else z, trials, rows)
             _add_sums(a, exact_out, sums[:, k, 1])
 
     def _scales(self, k: int, read: np.ndarray, trials: tuple[int, int], rows: slice) -> np.ndarray:
         """Draw the scales of layer k for a block, rows ordered by (trial, input)."""
-        out, size = np.empty_like(read), rows.stop - rows.start
+        law = self.plan[k]
+        assert law is not None
+        W, size = self.network.weights[k], rows.stop - rows.start
+        out = np.empty((len(read), law.side_length(W)))
+        group = self.batch if law.claims.side == "inner" else 1
+        draws = -(-len(self.inputs) // group)
         for t in range(trials[0], trials[1]):
             part = slice((t - trials[0]) * size, (t - trials[0] + 1) * size)
-            item = t if self.shared else t * len(self.inputs) + rows.start
-            key = make_key(self.seed, Stream.SELECT, layer=k + 1, item=item)
-            fill_scales(self.states[k], 0, read[part], self.shared, key, out[part])
+            key = make_key(self.seed, Stream.SELECT, layer=k + 1, item=t * draws + rows.start // group)
+            fill_scales(self.states[k], 0, read[part], group, key, out[part])
         return out
 
 
@@ -245,14 +251,9 @@ def _figures(exact: float, means: np.ndarray, half_width: float | None) -> Metri
     return metrics_from_moments(float(exact), estimate, cross, error, interval)
 
 
-def _shareable(plan: Plan) -> bool:
-    for law in plan:
-        if law is not None and not law.claims.shareable:
-            raise InputError(f"shared=True: method {law.name!r} selects for each example by itself; use shared=False")
-    return True
-
-
-def _check(trials: int, precision: float | None, confidence: float) -> None:
+def _check(trials: int, precision: float | None, confidence: float, batch: int) -> None:
+    if not isinstance(batch, (int, np.integer)) or batch < 1:
+        raise InputError(f"batch={batch} must be a whole number of at least 1")
     if not isinstance(trials, (int, np.integer)) or not 1 <= trials <= _MAX_TRIALS:
         raise InputError(f"trials={trials} must be a whole number in [1, {_MAX_TRIALS}]")
     if precision is not None and not (math.isfinite(precision) and 0 < precision < 1):

@@ -157,12 +157,12 @@ def test_read_only_and_strided_arrays_at_the_public_level(method):
             np.testing.assert_allclose(a, b, rtol=1e-14)  # NumPy sums in another order
 
 
-@pytest.mark.parametrize("method", [m for m in cases((0.5,)) if m.claims.shareable], ids=label)
+@pytest.mark.parametrize("method", [m for m in cases((0.5,)) if m.claims.side == "inner"], ids=label)
 def test_shared_draw_is_the_draw_for_the_column_norms(method):
     rng = np.random.default_rng(4)
     weights, batch, key = rng.normal(size=(5, 5)), rng.normal(size=(3, 5)), make_key(2, Stream.SELECT)
     out = np.empty_like(batch)
-    fill_scales(method.build([weights]), 0, batch, True, key, out)
+    fill_scales(method.build([weights]), 0, batch, 3, key, out)
     index, scale = selected(method, weights, np.sqrt((batch**2).sum(axis=0)), key)
     expected = np.zeros(5)
     expected[index] = scale
@@ -172,8 +172,8 @@ def test_shared_draw_is_the_draw_for_the_column_norms(method):
 def test_rows_of_separate_draws_are_keyed_by_item():
     method, weights = get_method("dropout", 0.5), np.ones((3, 20))
     whole, last = np.empty((4, 20)), np.empty((1, 20))
-    fill_scales(method.build([weights]), 0, np.ones((4, 20)), False, make_key(1, item=10), whole)
-    fill_scales(method.build([weights]), 0, np.ones((1, 20)), False, make_key(1, item=13), last)
+    fill_scales(method.build([weights]), 0, np.ones((4, 20)), 1, make_key(1, item=10), whole)
+    fill_scales(method.build([weights]), 0, np.ones((1, 20)), 1, make_key(1, item=13), last)
     np.testing.assert_array_equal(whole[3], last[0])
     assert (whole[0] != whole[1]).any()
 

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from enumeration import UnscaledDropout, UnscaledInner, enumerated_moments, profile_moments
+from enumeration import MaskByInput, UnscaledDropout, UnscaledInner, enumerated_moments, profile_moments
 from hypothesis import given
 from hypothesis import strategies as st
 from method_cases import cases, label
@@ -58,6 +58,14 @@ def test_law_that_reads_the_data_is_exact_while_nothing_random_precedes_it(metho
     blind = [get_method("dropout", 0.5)] * (network.depth - 1)
     assert_enumerated(network, [method, *blind], x)
     assert_enumerated(network, [None] * (network.depth - 1) + [method], x)
+
+
+def test_output_side_law_may_read_the_input():
+    network, x = tiny((3, 4, 2), 2)
+    assert_enumerated(network, [MaskByInput(0.5), get_method("dropout", 0.5)], x)
+    assert_enumerated(network, [None, MaskByInput(0.5)], x)
+    with pytest.raises(NotAvailableError, match="at layer 2"):
+        exact_moments(network, MaskByInput(0.5), x)
 
 
 @pytest.mark.parametrize("by", ["value", "magnitude"])

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from enumeration import UnscaledDropout, UnscaledInner, law_outcomes
+from enumeration import MaskByInput, UnscaledDropout, UnscaledInner, law_outcomes
 from method_cases import cases, label
 
 from approxmm.methods import get_method
@@ -16,7 +16,7 @@ from approxmm.propagation.law import compound_errors
 from approxmm.propagation.moments import exact_moments
 from approxmm.propagation.onestep import one_step_errors, predict_compounding
 
-METHODS = [*cases((0.5, 2)), UnscaledDropout(0.5), UnscaledInner(0.5)]
+METHODS = [*cases((0.5, 2)), UnscaledDropout(0.5), UnscaledInner(0.5), MaskByInput(0.5)]
 
 
 def tiny(activation="relu", widths=(3, 4, 3, 2), seed=4):
@@ -35,7 +35,7 @@ def brute_force(network, plan, x):
             if law is None:
                 continue
             a = (x if k == 0 else out[k - 1])[row]
-            for p, scales in law_outcomes(law, a if inner else pre[k][row], W):
+            for p, scales in law_outcomes(law, a if law.claims.reads == "input" or inner else pre[k][row], W):
                 sampled = (a * scales) @ W + network.bias(k + 1) if inner else out[k][row] * scales
                 error += p * ((sampled - value[row]) ** 2).sum()
         errors.append(error / (value**2).sum())
@@ -50,6 +50,20 @@ def test_one_step_errors_are_the_enumerated_ones(method, activation):
     np.testing.assert_allclose(got, brute_force(network, [method] * 3, x), rtol=1e-12, atol=1e-14)
     spared = one_step_errors(network, method, x)
     np.testing.assert_array_equal(spared, [*got[:2], 0.0])
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m.claims.side == "inner"], ids=label)
+def test_minibatch_that_shares_a_draw(method):
+    """The law is that of the column norms; the last minibatch is a smaller one."""
+    network, x = tiny()
+    got = one_step_errors(network, method, x, sample_output=True, batch=3)
+    pre, out = network.layers(x)
+    for k, (W, a) in enumerate(zip(network.weights, [x, *out], strict=False)):
+        error = 0.0
+        for rows in (slice(0, 3), slice(3, 4)):
+            for p, scales in law_outcomes(method, np.linalg.norm(a[rows], axis=0), W):
+                error += p * (((a[rows] * (scales - 1)) @ W) ** 2).sum()
+        assert got[k] == pytest.approx(error / (pre[k] ** 2).sum(), rel=1e-11, abs=1e-15)
 
 
 def test_methods_by_layer():

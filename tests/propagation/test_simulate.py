@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tracemalloc
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from method_cases import cases, label
 from approxmm.errors import InputError
 from approxmm.methods import get_method
 from approxmm.network import Network
-from approxmm.propagation import simulate as module
 from approxmm.propagation.simulate import simulate
 
+module = import_module("approxmm.propagation.simulate")  # the room exports the function under the same name
 METHODS = cases((0.5,))
 NET = Network.random([7, 9, 8, 4], activation="relu", bias_std=0.3, seed=2)
 X = np.random.default_rng(5).normal(size=(5, 7))
@@ -24,23 +25,22 @@ def layers(*arguments, **options):
     return simulate(*arguments, **options).to_dict()["layers"]
 
 
-@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("method", METHODS, ids=label)
-def test_same_bits_for_any_number_of_threads(method, shared, monkeypatch):
-    if shared and not method.claims.shareable:
-        return
+def test_same_bits_for_any_number_of_threads(method, batch, monkeypatch):
     monkeypatch.setattr(module, "_PIECE_BYTES", 4 * 8 * 9 * 5)  # four trials a piece
-    runs = [layers(NET, method, X, trials=50, seed=3, shared=shared, workers=w) for w in (1, 2, 4, None)]
+    runs = [layers(NET, method, X, trials=50, seed=3, batch=batch, workers=w) for w in (1, 2, 4, None)]
     assert all(run == runs[0] for run in runs)
 
 
+@pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("method", METHODS, ids=label)
-def test_pieces_and_blocks_of_inputs_change_rounding_only(method, monkeypatch):
+def test_pieces_and_blocks_of_inputs_change_rounding_only(method, batch, monkeypatch):
     """Down to one input of one trial at a time: the draws are the same, so figures agree to rounding."""
-    whole = simulate(NET, method, X, trials=40, seed=1)
+    whole = simulate(NET, method, X, trials=40, seed=1, batch=batch)
     for size in (1, 8 * 9 * 2, 8 * 9 * 12):
         monkeypatch.setattr(module, "_PIECE_BYTES", size)
-        cut = simulate(NET, method, X, trials=40, seed=1)
+        cut = simulate(NET, method, X, trials=40, seed=1, batch=batch)
         for a, b in zip(whole.layers, cut.layers, strict=True):
             assert a.output.relative_error == pytest.approx(b.output.relative_error, rel=1e-11, abs=1e-28)
             assert a.output.cosine == pytest.approx(b.output.cosine, rel=1e-12)
@@ -88,7 +88,7 @@ def test_figures_are_those_of_the_sampled_values():
     profile = simulate(NET, method, x, trials=1, seed=9, sample_output=True)
     for k, W in enumerate(NET.weights):
         scales = np.empty_like(a)
-        fill_scales(method.build([W]), 0, a, False, make_key(9, Stream.SELECT, layer=k + 1), scales)
+        fill_scales(method.build([W]), 0, a, 1, make_key(9, Stream.SELECT, layer=k + 1), scales)
         z = (a * scales) @ W + NET.biases[k]
         a = np.maximum(z, 0) if k < 2 else z
         for figures, value, y in (
@@ -135,18 +135,18 @@ def test_precision_gives_up_at_the_largest_number_of_trials(monkeypatch):
     assert profile.settings["trials"] == 100
 
 
-def test_shared_draw_is_the_same_for_all_inputs():
+def test_inputs_of_a_minibatch_share_a_draw_of_pairs():
     linear = Network.random([6, 5, 4], activation="linear", seed=1)
     method = get_method("bernoulli", 0.5, probabilities="uniform")
     same = np.tile(np.random.default_rng(0).normal(size=6), (4, 1))
-    shared = simulate(linear, method, same, trials=30, seed=2, shared=True, sample_output=True)
-    one = simulate(linear, method, same[:1], trials=30, seed=2, shared=True, sample_output=True)
+    shared = simulate(linear, method, same, trials=30, seed=2, batch=4, sample_output=True)
+    one = simulate(linear, method, same[:1], trials=30, seed=2, sample_output=True)
     np.testing.assert_allclose(shared.relative_error, one.relative_error, rtol=1e-12)
     apart = simulate(linear, method, same, trials=30, seed=2, sample_output=True)
     assert abs(apart.relative_error[-1] / one.relative_error[-1] - 1) > 1e-3
-    assert shared.settings["shared_draws"] is True
-    with pytest.raises(InputError, match="shared=True: method 'oracle_active' selects for each example by itself"):
-        simulate(linear, get_method("oracle_active", 0.5), same, shared=True)
+    assert shared.settings["batch"] == 4
+    masks = get_method("dropout", 0.5)  # of the output side: a draw for each input in any case
+    assert layers(linear, masks, same, trials=30, batch=4) == layers(linear, masks, same, trials=30)
 
 
 def test_progress_counts_trials(monkeypatch):
@@ -176,6 +176,8 @@ def test_exception_in_the_callers_progress_stops_the_run():
         ({"confidence": 1.0}, "confidence=1.0 must lie in (0, 1)"),
         ({"confidence": float("nan")}, "confidence=nan must lie in (0, 1)"),
         ({"seed": -1}, "seed=-1 is not an integer in [0, 2**63)"),
+        ({"batch": 0}, "batch=0 must be a whole number of at least 1"),
+        ({"batch": 1.5}, "batch=1.5 must be a whole number"),
         ({"workers": 0}, "workers=0 must be at least 1"),
     ],
 )

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from approxmm.activations import apply
+from approxmm.methods.bernoulli import Bernoulli
 from approxmm.methods.dropout import Dropout
 from approxmm.methods.scale_moments import ScaleMoments
 
@@ -30,7 +31,9 @@ def sampled_layers(network, plan, x):
                 z = (a * scales) @ W + network.bias(k)
                 out = apply(network.phi, z) if k < network.depth else z
                 output = law is not None and law.claims.side == "output"
-                for r, mask in law_outcomes(law, z, W) if output else [(1.0, 1.0)]:
+                for r, mask in (
+                    law_outcomes(law, a if law.claims.reads == "input" else z, W) if output else [(1.0, 1.0)]
+                ):
                     layer.append((p * q * r, z, out * mask))
         states = [(p, a) for p, _, a in layer]
         yield layer
@@ -106,3 +109,17 @@ class UnscaledInner(UnscaledDropout):
         for probability, scales in super().outcomes_of(importance):
             extra = Fraction(1, 4) if not any(scales) else 0
             yield probability * Fraction(3, 4) + extra, scales
+
+
+@dataclass(frozen=True)
+class MaskByInput(Bernoulli):
+    """Nodes kept with probabilities by |aW|: an output-side law that reads the layer's input."""
+
+    @property
+    def claims(self):
+        """As Bernoulli's, but of the other side."""
+        return replace(super().claims, side="output", reads="input")
+
+    def importance(self, x, weights):
+        """Return |x W|, (m,)."""
+        return abs(x @ weights)

@@ -1,0 +1,5 @@
+"""``python -m approxmm`` is the same as ``approxmm``."""
+
+from approxmm.cli import main
+
+main()

@@ -1,0 +1,50 @@
+"""The application: its commands, and the entry point."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import approxmm
+from approxmm.cli.data import data_app
+from approxmm.cli.law import law
+from approxmm.cli.methods import methods
+from approxmm.cli.propagate import propagate
+from approxmm.cli.report import report
+from approxmm.cli.train import train
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="approxmm",
+    help="How the error of sampled matrix products compounds with depth: theory, simulation and training side by side.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (methods, law, propagate, train, report):
+    app.command()(command)
+app.add_typer(data_app, name="data")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"approxmm {approxmm.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """How the error of sampled matrix products compounds with depth: theory, simulation and training side by side."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,100 @@
+"""``approxmm data``: list, fetch, check."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from approxmm.cli.console import emit, guarded, progress_bar, text_table
+from approxmm.cli.options import AsJson, DataDir, Debug, Quiet, Seed
+
+__all__ = ["data_app"]
+
+data_app = typer.Typer(help="Data sets: list them, fetch them, check their files.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="A name from `approxmm data list`.")]
+
+
+@data_app.command("list")
+@guarded
+def list_data(
+    data_dir: DataDir = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False, seed: Seed = 0
+) -> None:
+    """List the data sets, and which are present.
+
+    Example: approxmm data list
+    """
+    from approxmm.data import available
+
+    entries = available(data_dir)
+    rows = [
+        [e.name, " × ".join(map(str, e.shape)), str(e.classes), _where(e), e.licence, e.title] for e in entries
+    ]
+    table = text_table(["name", "image", "classes", "files", "licence", "title"], rows)
+    emit({"data": [_plain(e) for e in entries]}, table, as_json=as_json, quiet=quiet)
+
+
+@data_app.command()
+@guarded
+def fetch(
+    name: Name,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    seed: Seed = 0,
+) -> None:
+    """Download a data set and verify its checksums. The only command that uses the network.
+
+    Example: approxmm data fetch mnist
+    """
+    from approxmm.data import fetch_data
+
+    with progress_bar(f"fetch {name}", hidden=quiet or as_json) as advance:
+        folder = fetch_data(name, data_dir, progress=lambda file, done, total: advance(done, total, file))
+    emit({"name": name, "folder": str(folder)}, f"{name} is in {folder}", as_json=as_json, quiet=quiet)
+
+
+@data_app.command()
+@guarded
+def check(
+    name: Name,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    seed: Seed = 0,
+) -> None:
+    """Check a data set's files: present, sound, loadable. Exit code 1 if not.
+
+    Example: approxmm data check mnist --data-dir ~/data
+    """
+    from approxmm.data import check_data
+
+    result = check_data(name, data_dir)
+    rows = [[f.file, str(f.size) if f.size is not None else "–", f.checksum] for f in result.files]
+    text = text_table(["file", "bytes", "checksum"], rows) + f"\n{result.summary}" if rows else result.summary
+    emit({**_plain(result), "ok": result.ok}, text, as_json=as_json, quiet=quiet)
+    if not result.ok:
+        raise SystemExit(1)
+
+
+def _where(entry: Any) -> str:
+    if entry.embedded:
+        return "embedded"
+    return "present" if entry.present else "missing"
+
+
+def _plain(value: Any) -> Any:
+    """Return a dataclass as plain values; paths as text."""
+    from dataclasses import asdict
+
+    return {k: _text(v) for k, v in asdict(value).items()}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _text(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_text(v) for v in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

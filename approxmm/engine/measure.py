@@ -1,0 +1,112 @@
+"""Measured compounding: the sampled forward pass of the engine against the exact one, on a probe set.
+
+This uses the engine's own kernels and draws (one draw a minibatch on the inner side, one an example on the
+output side), so it is an independent check of the simulation and of the closed forms.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from approxmm.activations import apply
+from approxmm.engine.layout import units_of, weights_of
+from approxmm.engine.session import Session
+from approxmm.profile import ErrorProfile, LayerError, metrics_from_moments
+
+__all__ = ["measure"]
+
+
+def measure(session: Session, probe: np.ndarray, repeats: int = 4, step: int = 0) -> ErrorProfile:
+    """Return the error of the sampled forward pass with the present weights, by layer.
+
+    Parameters
+    ----------
+    session : Session
+    probe : (P, n) array
+        Taken in blocks of the batch size.
+    repeats : int
+        Draws for each block.
+    step : int
+        Training steps taken so far, for the record.
+
+    Returns
+    -------
+    ErrorProfile
+        `extra` holds, where active items were selected for a product, the theorem's effective ratio
+        of active to inactive sums: ``ratio`` (least squares over nodes and examples) and the quartiles
+        ``ratio_low``, ``ratio_median``, ``ratio_high`` of the nodes' own ratios.
+    """
+    started = time.perf_counter()
+    sums = np.zeros((session.depth, 2, 4))  # error, estimate, cross, exact
+    ratios = [_Ratio() for _ in range(session.depth)]
+    for repeat in range(repeats):
+        for number, rows in enumerate(session.blocks(probe)):
+            x = probe[rows]
+            exact = [(z.copy(), a.copy()) for z, a in session.layers(x, sampled=False, item=0)]
+            sampled = session.layers(x, sampled=True, item=repeat * len(probe) + number)
+            for k in range(session.depth):
+                for i in (0, 1):
+                    sums[k, i] += _sums(sampled[k][i], exact[k][i])
+                _add_ratio(session, x, k, ratios[k])
+    layers = []
+    for k in range(session.depth):
+        pre, out = (metrics_from_moments(s[3], s[1], s[2], s[0]) for s in sums[k])
+        layers.append(LayerError(k + 1, output=out, pre_activation=pre, extra=ratios[k].figures()))
+    settings: dict[str, Any] = {"method": session.method.name, "step": step, "probe": len(probe), "repeats": repeats}
+    return ErrorProfile("training", tuple(layers), time.perf_counter() - started, settings)
+
+
+def _sums(value: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    value, exact = value.astype(np.float64), exact.astype(np.float64)
+    difference = value - exact
+    return np.array([np.vdot(difference, difference), np.vdot(value, value), np.vdot(value, exact), np.vdot(exact, exact)])
+
+
+class _Ratio:
+    """Active and total sums of one product, collected over blocks."""
+
+    def __init__(self) -> None:
+        self.cross, self.square = 0.0, 0.0
+        self.nodes: list[np.ndarray] = []
+
+    def add(self, active: np.ndarray, total: np.ndarray) -> None:
+        self.cross += float(np.vdot(active, total))
+        self.square += float(np.vdot(total, total))
+        inactive = total - active
+        some = inactive != 0
+        self.nodes.append((active[some] / inactive[some]).ravel())
+
+    def figures(self) -> dict[str, float]:
+        """Return the effective ratio and quartiles; nothing where no product was selected for."""
+        if not self.nodes or self.square == 0:
+            return {}
+        kept = self.cross / self.square
+        nodes = np.concatenate(self.nodes)
+        low, median, high = np.quantile(nodes, [0.25, 0.5, 0.75]) if nodes.size else (np.nan,) * 3
+        return {
+            "ratio": kept / (1.0 - kept) if kept != 1.0 else float("inf"),
+            "ratio_low": float(low),
+            "ratio_median": float(median),
+            "ratio_high": float(high),
+        }
+
+
+def _add_ratio(session: Session, x: np.ndarray, k: int, ratio: _Ratio) -> None:
+    """Add product k's sums over active items and over all items, unscaled, after a sampled pass of `x`."""
+    inner = session.method.claims.side == "inner"
+    if inner and k < session.sampled_layers:
+        incoming = x if k == 0 else units_of(session.work.out, session.layout, k - 1, len(x))
+        chosen = np.zeros(incoming.shape[1], dtype=bool)
+        chosen[session.work.active_index[k, : session.work.active_count[k]]] = True
+        everything = incoming
+    elif not inner and 0 < k <= session.sampled_layers:
+        # What the layer below would have sent without its mask: its activation, recomputed.
+        everything = apply(session.phi, units_of(session.work.pre, session.layout, k - 1, len(x)))
+        chosen = units_of(session.work.mask, session.layout, k - 1, len(x)) != 0
+    else:
+        return
+    weights = weights_of(session.params, session.layout, k)
+    ratio.add((everything * chosen) @ weights, everything @ weights)

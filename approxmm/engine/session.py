@@ -1,0 +1,154 @@
+"""One training run's arrays, and the calls into compiled code that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from approxmm.activations import Activation, get_activation
+from approxmm.engine.kernels import Sampling, forward, make_workspace, train_steps
+from approxmm.engine.layout import flatten, make_layout, units_of, unflatten, weights_of
+from approxmm.engine.optimizers import Optimizer, slot_count
+from approxmm.methods.contract import Method
+from approxmm.network import Network
+from approxmm.random import Key, Stream, generator, make_key
+
+__all__ = ["Session", "StepRange"]
+
+
+@dataclass(frozen=True)
+class StepRange:
+    """Part of an epoch: steps first … stop − 1 over the examples in `order`; `before` steps were taken earlier."""
+
+    order: np.ndarray
+    first: int
+    stop: int
+    before: int
+
+
+class Session:
+    """The state of one run: parameters, the optimiser's memory, the method's index.
+
+    Parameters
+    ----------
+    network : Network
+        Initial parameters; copied.
+    method : Method
+        Samples all products but the last layer's.
+    optimizer : Optimizer
+    batch : int
+        Examples a step.
+    seed : int
+    dtype : float dtype
+        Of all arithmetic.
+    """
+
+    def __init__(
+        self, network: Network, method: Method, optimizer: Optimizer, batch: int, seed: int, dtype: np.dtype | type
+    ) -> None:
+        self.method, self.optimizer, self.batch, self.seed = method, optimizer, batch, seed
+        self.dtype = np.dtype(dtype)
+        self.activation_name = network.activation
+        self.phi: Activation = get_activation(network.activation)
+        self.layout, size = make_layout(network.widths)
+        self.params = flatten(network, self.dtype)
+        self.slots = np.zeros((slot_count(optimizer), size), dtype=self.dtype)
+        self.work = make_workspace(self.layout, size, batch, self.dtype)
+        self.sampled_layers = 0 if method.claims.exact else network.depth - 1
+        self.state = method.build([weights_of(self.params, self.layout, k) for k in range(network.depth - 1)])
+        self.active = np.zeros(network.depth)
+        self._everything = np.arange(int(self.layout.widths.max()))
+
+    @property
+    def depth(self) -> int:
+        """Number of layers, the output layer included."""
+        return int(self.layout.weight_at.size)
+
+    def sampling(self, sampled: bool = True) -> Sampling:
+        """Return the settings of a sampled or of an exact pass."""
+        claims = self.method.claims
+        return Sampling(self.sampled_layers if sampled else 0, claims.side == "inner", claims.reads == "input")
+
+    def network(self) -> Network:
+        """Return a copy of the present parameters as a network."""
+        return unflatten(self.params, self.layout, self.activation_name)
+
+    def epoch_order(self, examples: int, epoch: int) -> np.ndarray:
+        """Return the order of examples in `epoch` (from 0): a function of seed and epoch alone."""
+        return generator(make_key(self.seed, Stream.SHUFFLE, step=epoch)).permutation(examples)
+
+    def run(self, x: np.ndarray, y: np.ndarray, steps: StepRange, losses: np.ndarray) -> int:
+        """Take steps; return how many were taken (fewer than asked for after a loss that is not finite)."""
+        taken: int = train_steps(
+            x,
+            y,
+            steps.order,
+            steps.first,
+            steps.stop,
+            steps.before,
+            self.batch,
+            self.params,
+            self.slots,
+            self.layout,
+            self.phi,
+            self.optimizer,
+            self.state,
+            self.sampling(),
+            self.seed,
+            self.work,
+            self._everything,
+            losses,
+            self.active,
+        )
+        return taken
+
+    def layers(self, x: np.ndarray, sampled: bool, item: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return views of every layer's (pre-activation, output) for a block of at most `batch` examples.
+
+        The views are overwritten by the next pass. `item` numbers the draw.
+        """
+        key = Key(self.seed, Stream.PROBE, item, 0, 0)
+        forward(x, self.params, self.layout, self.phi, self.state, self.sampling(sampled), key, self.work)
+        return [
+            (units_of(self.work.pre, self.layout, k, len(x)), units_of(self.work.out, self.layout, k, len(x)))
+            for k in range(self.depth)
+        ]
+
+    def blocks(self, x: np.ndarray) -> Iterator[slice]:
+        """Yield slices of `x` of the batch size."""
+        for start in range(0, len(x), self.batch):
+            yield slice(start, min(start + self.batch, len(x)))
+
+    def predict(self, x: np.ndarray, sampled: bool = False) -> np.ndarray:
+        """Return the predicted class of each row, (B,) int64, by exact products or by the training's own sampled path."""
+        result = np.empty(len(x), dtype=np.int64)
+        for number, rows in enumerate(self.blocks(x)):
+            result[rows] = self.layers(x[rows], sampled, item=number)[-1][1].argmax(axis=1)
+        return result
+
+    def accuracy(self, x: np.ndarray, y: np.ndarray, sampled: bool = False) -> float:
+        """Return the fraction of rows whose class is predicted right."""
+        return float((self.predict(x, sampled) == y).mean())
+
+    def multiplications(self, steps: int) -> tuple[float, float]:
+        """Return the multiplications done in `steps` full-batch steps, and those of exact training.
+
+        Counted are the three products of every layer (no input gradient in the first), as this engine
+        computes them, plus the method's selection and upkeep. An output-side mask is applied to fully
+        computed layers, so it saves nothing here.
+        """
+        done = dense = 0.0
+        for k in range(self.depth):
+            n, m = int(self.layout.widths[k]), int(self.layout.widths[k + 1])
+            products = 3 if k > 0 else 2
+            dense += products * float(self.batch * n * m) * steps
+            if k >= self.sampled_layers:
+                done += products * float(self.batch * n * m) * steps
+                continue
+            inner = self.method.claims.side == "inner"
+            done += products * float(self.batch * m) * (self.active[k] if inner else n * steps)
+            cost = self.method.cost(self.batch, n, m)
+            done += (cost.selection + cost.upkeep) * steps
+        return done, dense

@@ -1,0 +1,247 @@
+"""Training with sampled products: epochs, curves, divergence, interruption."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from approxmm.data.dataset import Dataset
+from approxmm.engine.measure import measure
+from approxmm.engine.optimizers import Adam, Optimizer
+from approxmm.engine.result import TrainingResult
+from approxmm.engine.session import Session, StepRange
+from approxmm.errors import InputError
+from approxmm.methods.contract import Method
+from approxmm.network import Network
+from approxmm.parallel import single_threaded_blas
+from approxmm.profile import ErrorProfile
+
+__all__ = ["Progress", "train"]
+
+_CHUNK_SECONDS = 0.2  # how long compiled code runs before Ctrl-C and the progress display get their turn
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is: steps done of all, and the latest figures."""
+
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    validation_accuracy: float | None
+
+
+def train(
+    data: Dataset,
+    method: Method,
+    *,
+    depth: int = 3,
+    width: int = 1000,
+    activation: str = "relu",
+    optimizer: Optimizer | None = None,
+    batch: int = 20,
+    epochs: int = 1,
+    seed: int = 0,
+    init: str = "he",
+    dtype: np.dtype | type = np.float32,
+    network: Network | None = None,
+    measure_every: int | None = None,
+    probe: int = 500,
+    progress: Callable[[Progress], None] | None = None,
+) -> TrainingResult:
+    """Train a classifier whose products are sampled by `method`, with softmax cross-entropy.
+
+    All products but the output layer's are sampled in the forward pass; gradients flow through the sampled entries.
+
+    Parameters
+    ----------
+    data : Dataset
+    method : Method
+    depth, width : int
+        Hidden layers and their size.
+    activation : str
+    optimizer : Optimizer, optional
+        ``Adam()`` by default.
+    batch, epochs : int
+    seed : int
+        Of weights, order of examples and draws; with the same seed the result is the same to the bit.
+    init : str
+        Initialiser of the weights.
+    dtype : float dtype
+        Of all arithmetic.
+    network : Network, optional
+        Start from these parameters instead (depth, width, activation, init are then its own).
+    measure_every : int, optional
+        Measure the compounding of error every this many epochs, and at the start and the end; None: never.
+    probe : int
+        Validation examples it is measured on.
+    progress : callable, optional
+        Called several times a second.
+
+    Returns
+    -------
+    TrainingResult
+        Ctrl-C ends the run early with what was trained (status ``interrupted``); a loss that is not finite ends
+        it with the last good parameters (status ``diverged``).
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    _check(depth=depth, width=width, batch=batch, epochs=epochs, probe=probe)
+    if measure_every is not None:
+        _check(measure_every=measure_every)
+    start = network or Network.random(
+        [data.features, *[width] * depth, len(data.classes)], activation=activation, init=init, seed=seed
+    )
+    if start.widths[0] != data.features or start.widths[-1] != len(data.classes):
+        raise InputError(
+            f"network {start.widths[0]} → {start.widths[-1]} does not fit data {data.name!r} "
+            f"({data.features} features, {len(data.classes)} classes)"
+        )
+    session = Session(start, method, optimizer or Adam(), min(batch, len(data.train)), seed, dtype)
+    with single_threaded_blas():
+        return _Run(session, data, epochs, measure_every, probe, progress).result()
+
+
+@dataclass
+class _Run:
+    session: Session
+    data: Dataset
+    epochs: int
+    measure_every: int | None
+    probe: int
+    progress: Callable[[Progress], None] | None
+    status: str = "finished"
+    completed: int = 0
+    taken: int = 0
+    seconds: float = 0.0
+    chunk: int = 1
+    validation: float | None = None
+    curves: dict[str, list[float]] = field(
+        default_factory=lambda: {"epoch": [], "train_loss": [], "validation_accuracy": [], "seconds": []}
+    )
+    profiles: list[ErrorProfile] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        convert = self.session.dtype
+        self.x, self.y = self.data.train.x.astype(convert, copy=False), self.data.train.y
+        self.steps = -(-len(self.x) // self.session.batch)
+
+    def result(self) -> TrainingResult:
+        self._measure()
+        try:
+            for epoch in range(self.epochs):
+                if not self._epoch(epoch):
+                    break
+                if self.measure_every and self.completed % self.measure_every == 0 and self.completed < self.epochs:
+                    self._measure()
+        except KeyboardInterrupt:
+            self.status = "interrupted"
+        if self.status != "diverged":
+            self._measure()
+        return self._summary()
+
+    def _measure(self) -> None:
+        if self.measure_every is not None:
+            probe = self.data.validation.x[: self.probe].astype(self.session.dtype, copy=False)
+            self.profiles.append(measure(self.session, probe, step=self.taken))
+
+    def _epoch(self, epoch: int) -> bool:
+        """Run one epoch; return False if it diverged (then the parameters are those before it)."""
+        order = self.session.epoch_order(len(self.x), epoch)
+        losses, good, position = np.zeros(self.steps), self.session.params.copy(), 0
+        while position < self.steps:
+            stop = min(position + self.chunk, self.steps)
+            started = time.perf_counter()
+            taken = self.session.run(self.x, self.y, StepRange(order, position, stop, epoch * self.steps), losses)
+            elapsed = time.perf_counter() - started
+            self._account(taken, elapsed, first=self.taken == 0)
+            if taken < stop - position:
+                self.session.params[:] = good
+                self.status = "diverged"
+                return False
+            position = stop
+            self._report(epoch, float(losses[position - 1]))
+        self._finish_epoch(epoch, float(losses.mean()))
+        return True
+
+    def _account(self, taken: int, elapsed: float, first: bool) -> None:
+        """Add to the clock, and choose the next chunk's length; the very first step pays for compilation."""
+        self.taken += taken
+        if first:
+            return
+        self.seconds += elapsed
+        # Chunks only decide when Python gets its turn: results do not depend on them.
+        self.chunk = max(1, int(_CHUNK_SECONDS * max(taken, 1) / max(elapsed, 1e-6)))
+
+    def _report(self, epoch: int, loss: float) -> None:
+        if self.progress is not None:
+            done = epoch * self.steps
+            self.progress(Progress(max(self.taken, done), self.steps * self.epochs, epoch + 1, loss, self.validation))
+
+    def _finish_epoch(self, epoch: int, loss: float) -> None:
+        self.completed = epoch + 1
+        self.validation = self._accuracy("validation")
+        for name, value in zip(
+            self.curves, (self.completed, loss, self.validation, self.seconds), strict=True
+        ):
+            self.curves[name].append(value)
+
+    def _accuracy(self, part: str, sampled: bool = False) -> float:
+        split = getattr(self.data, part)
+        return self.session.accuracy(split.x.astype(self.session.dtype, copy=False), split.y, sampled)
+
+    def _summary(self) -> TrainingResult:
+        timed = max(self.taken - 1, 0)
+        done, dense = self.session.multiplications(max(self.taken, 1))
+        return TrainingResult(
+            status=self.status,
+            network=self.session.network(),
+            test_accuracy=self._accuracy("test"),
+            validation_accuracy=self._accuracy("validation"),
+            test_accuracy_sampled=self._accuracy("test", sampled=True),
+            epochs=self.completed,
+            steps=self.taken,
+            seconds=self.seconds,
+            examples_per_second=timed * self.session.batch / self.seconds if self.seconds else 0.0,
+            multiplications_fraction=done / dense,
+            peak_memory_mb=peak_memory_mb(),
+            curves=self.curves,
+            profiles=self.profiles,
+            settings=self._settings(),
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        optimizer = self.session.optimizer
+        return {
+            "data": self.data.name,
+            "widths": [int(n) for n in self.session.layout.widths],
+            "activation": self.session.activation_name,
+            "method": self.session.method.describe(),
+            "optimizer": {"name": type(optimizer).__name__.lower(), **optimizer._asdict()},
+            "batch": self.session.batch,
+            "epochs": self.epochs,
+            "seed": self.session.seed,
+            "dtype": self.session.dtype.name,
+        }
+
+
+def peak_memory_mb() -> float:
+    """Return the process's largest resident size so far, in 10^6 bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def _check(**numbers: int) -> None:
+    for name, value in numbers.items():
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise InputError(f"{name}={value!r} must be an integer of at least 1")

@@ -1,0 +1,213 @@
+"""Compiled hashing of queries, dense or given by their non-zeros.
+
+The query's non-zeros are listed first; then each costs K·L multiplications (dense
+planes) or a handful of additions (sparse planes). Both forms of query end in the
+same code. Bits follow the conventions of `approxmm.hashing.signatures`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from approxmm._compile import compiled, compiled_fast
+from approxmm.hashing._checks import Floats, Ints
+from approxmm.hashing.pooling import group_size
+from approxmm.hashing.projections import Projections
+from approxmm.hashing.signatures import pack_signs
+from approxmm.hashing.transforms import Transform
+
+__all__ = ["HashWorkspace", "hash_rows", "hash_sparse", "hash_vector", "hash_workspace"]
+
+
+class HashWorkspace(NamedTuple):
+    """Scratch of one thread for hashing queries.
+
+    Attributes
+    ----------
+    projected : float array (width,)
+        The projections of the last query, K·L of them and padding: multiprobe reads its confidences here.
+    pooled : float array (groups,)
+        All zero between calls.
+    listed : int64 array (groups,)
+    value : float array (groups,)
+        The last query's non-zeros.
+    """
+
+    projected: Floats
+    pooled: Floats
+    listed: npt.NDArray[np.int64]
+    value: Floats
+
+
+def hash_workspace(projections: Projections) -> HashWorkspace:
+    """Allocate the scratch that `hash_vector` and `hash_sparse` need; one per thread."""
+    dtype = projections.query_shift.dtype
+    groups = projections.by_plane.shape[1]
+    return HashWorkspace(
+        np.zeros(projections.by_coordinate.shape[1], dtype),
+        np.zeros(groups, dtype),
+        np.zeros(groups, np.int64),
+        np.zeros(groups, dtype),
+    )
+
+
+@compiled_fast
+def _add_dense(by_coordinate: Floats, index: Ints, value: Floats, count: int, out: Floats) -> None:
+    """Add `value[t]` times the planes' entries at coordinate `index[t]`, eight coordinates a pass."""
+    whole = count - count % 8
+    for t in range(0, whole, 8):
+        x0, x1, x2, x3 = value[t], value[t + 1], value[t + 2], value[t + 3]
+        x4, x5, x6, x7 = value[t + 4], value[t + 5], value[t + 6], value[t + 7]
+        p0, p1 = by_coordinate[index[t]], by_coordinate[index[t + 1]]
+        p2, p3 = by_coordinate[index[t + 2]], by_coordinate[index[t + 3]]
+        p4, p5 = by_coordinate[index[t + 4]], by_coordinate[index[t + 5]]
+        p6, p7 = by_coordinate[index[t + 6]], by_coordinate[index[t + 7]]
+        for p in range(out.shape[0]):
+            first = (x0 * p0[p] + x1 * p1[p]) + (x2 * p2[p] + x3 * p3[p])
+            out[p] += first + ((x4 * p4[p] + x5 * p5[p]) + (x6 * p6[p] + x7 * p7[p]))
+    for t in range(whole, count):
+        x0, p0 = value[t], by_coordinate[index[t]]
+        for p in range(out.shape[0]):
+            out[p] += x0 * p0[p]
+
+
+@compiled
+def _add_signs(
+    starts: npt.NDArray[np.int64],
+    plane: npt.NDArray[np.int32],
+    sign: npt.NDArray[np.int8],
+    index: Ints,
+    value: Floats,
+    count: int,
+    out: Floats,
+) -> None:
+    """Add the sparse planes' projections of the coordinates `index[:count]` with values `value[:count]` to `out`."""
+    for t in range(count):
+        x = value[t]
+        for entry in range(starts[index[t]], starts[index[t] + 1]):
+            out[plane[entry]] += x if sign[entry] > 0 else -x
+
+
+@compiled
+def _hash_listed(
+    projections: Projections, transform: Transform, count: int, work: HashWorkspace, codes: npt.NDArray[np.int64]
+) -> None:
+    """Hash the query whose non-zeros are the first `count` entries of `work.listed` and `work.value`."""
+    out = work.projected
+    out[:] = 0
+    if projections.by_coordinate.shape[0] > 0:
+        _add_dense(projections.by_coordinate, work.listed, work.value, count, out)
+    else:
+        _add_signs(projections.starts, projections.plane, projections.sign, work.listed, work.value, count, out)
+    # Instead of dividing the query by its norm, its constant coordinates are multiplied by it: the signs agree.
+    if transform.query_value != 0.0:
+        squared = 0.0
+        for t in range(count):
+            squared += np.float64(work.value[t]) * np.float64(work.value[t])
+        norm = np.sqrt(squared)
+        for p in range(projections.query_shift.shape[0]):
+            out[p] += norm * projections.query_shift[p]
+    pack_signs(projections, out, codes)
+
+
+@compiled
+def _list_nonzeros(vector: Floats, index: npt.NDArray[np.int64], value: Floats) -> int:
+    count = 0
+    for i in range(vector.shape[0]):
+        # Written always and kept only if not zero: a branch would be guessed wrong half of the time after a ReLU.
+        index[count] = i
+        value[count] = vector[i]
+        count += vector[i] != 0
+    return count
+
+
+@compiled
+def _pool_vector(projections: Projections, vector: Floats, out: Floats) -> None:
+    for i in range(vector.shape[0]):
+        out[i // projections.pool] += vector[i]
+    for group in range(out.shape[0]):
+        out[group] /= group_size(projections.dimension, projections.pool, group)
+
+
+@compiled
+def hash_vector(
+    projections: Projections,
+    transform: Transform,
+    vector: Floats,
+    work: HashWorkspace,
+    codes: npt.NDArray[np.int64],
+) -> None:
+    """Hash a dense query into L codes.
+
+    Parameters
+    ----------
+    projections : Projections
+    transform : Transform
+    vector : float array (d,)
+        Not modified. Exact zeros are skipped, so the cost is (non-zeros)·K·L multiplications.
+    work : HashWorkspace
+        `work.projected` keeps the projections.
+    codes : int64 array (L,)
+        Written. A zero query gets the code 0 in every table.
+    """
+    if projections.pool > 1:
+        _pool_vector(projections, vector, work.pooled)
+        count = _list_nonzeros(work.pooled, work.listed, work.value)
+        work.pooled[:] = 0
+    else:
+        count = _list_nonzeros(vector, work.listed, work.value)
+    _hash_listed(projections, transform, count, work, codes)
+
+
+@compiled
+def hash_sparse(
+    projections: Projections,
+    transform: Transform,
+    indices: Ints,
+    values: Floats,
+    work: HashWorkspace,
+    codes: npt.NDArray[np.int64],
+) -> None:
+    """Hash a sparse query, given as indices (c,) without repetition and their values (c,), into L codes.
+
+    Cost c·K·L multiplications; the other arguments are those of `hash_vector`.
+    The indices may be in any order (ascending non-zeros give the bits of `hash_vector`, if nothing is pooled).
+    """
+    count = indices.shape[0]
+    if projections.pool == 1:
+        work.listed[:count] = indices
+        work.value[:count] = values
+    else:
+        for t in range(count):
+            group = indices[t] // projections.pool
+            work.pooled[group] += values[t] / group_size(projections.dimension, projections.pool, group)
+        filled = 0
+        for t in range(count):
+            group = indices[t] // projections.pool
+            # The first visitor of a group takes its sum and leaves 0, which restores the workspace as well.
+            if work.pooled[group] != 0:
+                work.listed[filled] = group
+                work.value[filled] = work.pooled[group]
+                work.pooled[group] = 0
+                filled += 1
+        count = filled
+    _hash_listed(projections, transform, count, work, codes)
+
+
+@compiled
+def hash_rows(
+    projections: Projections,
+    transform: Transform,
+    rows: Floats,
+    work: HashWorkspace,
+    codes: npt.NDArray[np.int64],
+) -> None:
+    """Hash a batch of dense queries (B, d) into `codes` (B, L), each with the code that `hash_vector` gives it.
+
+    For queries only: items are hashed with other extra coordinates, by `build_index` and `update_index`.
+    """
+    for i in range(rows.shape[0]):
+        hash_vector(projections, transform, rows[i], work, codes[i])

@@ -1,0 +1,86 @@
+"""The ways to get an error profile, by name: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from approxmm.errors import InputError, NotAvailableError
+from approxmm.methods.contract import Method
+from approxmm.network import Network
+from approxmm.profile import ErrorProfile
+from approxmm.propagation.moments import exact_moments
+from approxmm.propagation.onestep import predict_compounding
+from approxmm.propagation.simulate import simulate
+
+__all__ = ["ENGINES", "Task", "propagate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A network, its sampling, and inputs: what every engine answers for.
+
+    Attributes
+    ----------
+    network, method, inputs, sample_output
+        As for `simulate`.
+    simulation : dict
+        Further arguments of `simulate`: trials, precision, seed, batch, workers, progress.
+    """
+
+    network: Network
+    method: Method | Sequence[Method | None]
+    inputs: np.ndarray
+    sample_output: bool
+    simulation: dict[str, Any]
+
+
+def _exact(task: Task) -> ErrorProfile:
+    return exact_moments(task.network, task.method, task.inputs, sample_output=task.sample_output)
+
+
+def _prediction(task: Task) -> ErrorProfile:
+    return predict_compounding(
+        task.network,
+        task.method,
+        task.inputs,
+        sample_output=task.sample_output,
+        batch=task.simulation.get("batch", 1),
+    )
+
+
+def _simulate(task: Task) -> ErrorProfile:
+    return simulate(task.network, task.method, task.inputs, sample_output=task.sample_output, **task.simulation)
+
+
+ENGINES: dict[str, Callable[[Task], ErrorProfile]] = {
+    "exact": _exact,
+    "onestep": _prediction,
+    "simulate": _simulate,
+}
+
+
+def propagate(task: Task, engine: str) -> tuple[dict[str, ErrorProfile], dict[str, str]]:
+    """Return the profiles of the engine named (or of ``all``), and why others of ``all`` do not apply.
+
+    Raises
+    ------
+    InputError
+        If the engine is unknown.
+    NotAvailableError
+        If a single engine was asked for and does not apply.
+    """
+    if engine != "all":
+        if engine not in ENGINES:
+            raise InputError(f"engine={engine!r} is unknown; choose one of {', '.join(ENGINES)}, all")
+        return {engine: ENGINES[engine](task)}, {}
+    profiles, missing = {}, {}
+    for name, run in ENGINES.items():
+        try:
+            profiles[name] = run(task)
+        except NotAvailableError as error:
+            missing[name] = str(error)
+    return profiles, missing

@@ -1,0 +1,82 @@
+"""What the quick study runs, checked, from code or from a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from approxmm.errors import DataError, InputError, MissingError
+
+__all__ = ["QuickSettings", "load_settings"]
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class QuickSettings(BaseModel):
+    """Settings of the quick study; the defaults fit into a minute of two cores.
+
+    Attributes
+    ----------
+    data : str
+        Name of a data set.
+    data_dir : str, optional
+        Where it lies (for those that are not embedded).
+    budget : float
+        Fraction of the sampled side, for every method.
+    depths : tuple of int
+        Hidden layers of the trained networks.
+    width, epochs, batch : int
+        Of training.
+    seeds, seed : int
+        Number of seeds, and the first.
+    probe, trials : int
+        Validation images on which trained networks are measured, and the simulation's trials there.
+    linear_trials, linear_inputs : int
+        Trials and inputs of the linear stacks.
+    ratios : tuple of float
+        Ratios c for which the theorem is tabulated.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str = "digits"
+    data_dir: str | None = None
+    budget: Annotated[float, Field(gt=0, le=1)] = 0.25
+    depths: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 3, 4, 5, 6, 7)
+    width: Count = 200
+    epochs: Count = 15
+    batch: Count = 20
+    seeds: Count = 2
+    seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
+    probe: Count = 100
+    trials: Annotated[int, Field(ge=2)] = 40
+    linear_trials: Annotated[int, Field(ge=2)] = 400
+    linear_inputs: Count = 20
+    ratios: tuple[Annotated[float, Field(gt=0)], ...] = (1.0, 2.0, 5.0, 10.0, 20.0)
+
+
+def load_settings(path: str | Path) -> QuickSettings:
+    """Read settings from a TOML file; what it does not name keeps its default.
+
+    Raises
+    ------
+    MissingError, DataError, InputError
+        If the file is missing, is not TOML, or holds a setting that is unknown or out of range.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingError(f"study file {path} does not exist; leave it out to run the quick study with its defaults")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not valid TOML ({error}); see reports/quick.toml for an example") from error
+    try:
+        return QuickSettings(**content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(QuickSettings.model_fields)
+        raise InputError(f"{path}: {where}={first['input']!r}: {first['msg']}; settings are {known}") from error
