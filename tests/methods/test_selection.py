@@ -162,7 +162,7 @@ def test_shared_draw_is_the_draw_for_the_column_norms(method):
     rng = np.random.default_rng(4)
     weights, batch, key = rng.normal(size=(5, 5)), rng.normal(size=(3, 5)), make_key(2, Stream.SELECT)
     out = np.empty_like(batch)
-    fill_scales(method.build([weights]), 0, batch, len(batch), key, out)
+    fill_scales(method.build([weights]), 0, batch, 3, key, out)
     index, scale = selected(method, weights, np.sqrt((batch**2).sum(axis=0)), key)
     expected = np.zeros(5)
     expected[index] = scale
