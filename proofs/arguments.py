@@ -1,0 +1,288 @@
+"""The compound kinds of steps: induction, limits, integrals, optima."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, ClassVar, Literal
+
+import sympy as sp
+
+from .domain import Domain, integers
+from .model import Outcome, Step
+from .numeric import POINTS, evaluate, free_symbols, instances, is_zero, scalar
+from .signs import sign
+from .steps import Identity, Inequality, Where, domain_complaint, expression, reduce_to_zero
+from .sums import peel
+
+__all__ = ["Induction", "Integration", "Limit", "Optimum"]
+
+_UNROLLED = 5
+_QUADRATURE_POINTS = 3
+
+
+def _worst(parts: Mapping[str, Outcome]) -> Outcome:
+    """Combine the outcomes of a step's parts: it is as strong as the weakest."""
+    for verdict in ("failed", "numeric"):
+        for part, outcome in parts.items():
+            if outcome.verdict == verdict:
+                return Outcome(outcome.verdict, f"{part}: {outcome.evidence}")
+    return Outcome("symbolic", "; ".join(f"{part}: {outcome.evidence}" for part, outcome in parts.items()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Induction(Step):
+    """A recurrence x(k+1) = advance(x(k), k) and its solution, or a lower bound of it.
+
+    With ``relation="="``: `closed` is `initial` at `start`, and `advance` takes
+    `closed` at k to `closed` at k + 1; then unrolled a few times as a check.
+    With ``relation=">="``: the same with at-least, and `advance` is proved nondecreasing in x.
+
+    Parameters
+    ----------
+    advance
+        Function of (x, k) that returns the next member as an expression.
+    x
+        Symbol for a member of the sequence, with its range in `domain`.
+    """
+
+    k: sp.Symbol
+    closed: Any
+    initial: Any
+    advance: Callable[[Any, sp.Symbol], Any]
+    start: int = 0
+    relation: Literal["=", ">="] = "="
+    x: sp.Symbol = field(default_factory=lambda: sp.Symbol("x", real=True))
+    domain: Where = field(default_factory=dict)
+    kind: ClassVar[str] = "induction"
+
+    def formula(self) -> str:
+        member = sp.Symbol(f"{self.x}_{self.k}")
+        following, first = f"{self.x}_{{{self.k}+1}}", f"{self.x}_{{{self.start}}}"
+        sign_ = "=" if self.relation == "=" else r"\ge"
+        return (
+            rf"{first} = {sp.latex(sp.sympify(self.initial))},\ {following} = {sp.latex(self.advance(member, self.k))}"
+            rf"\ \Longrightarrow\ {sp.latex(member)} {sign_} {sp.latex(sp.sympify(self.closed))}"
+        )
+
+    def decide(self) -> Outcome:
+        closed, initial = expression(self.closed, "the solution"), expression(self.initial, "the initial value")
+        if closed.has(self.x) or not closed.has(self.k):
+            return Outcome("failed", "the solution must be an expression in the induction variable")
+        first = closed.subs(self.k, self.start).doit()
+        held = closed.subs(self.k, self.k + 1)
+        moved = expression(self.advance(closed, self.k), "the next member")
+        step_domain = {**self.domain, self.k: integers(self.start)}
+        parts = {"base": self._part(initial, first, self.domain), "step": self._part(moved, held, step_domain)}
+        if self.relation == ">=":
+            parts["monotone"] = self._monotone(step_domain)
+        else:
+            parts["unrolled"] = self._unrolled(initial, closed)
+        return _worst(parts)
+
+    def _part(self, left: sp.Expr, right: sp.Expr, domain: Where) -> Outcome:
+        if left == right:
+            return Outcome("symbolic", f"both sides are {left}")
+        kind: type[Identity] | type[Inequality] = Identity if self.relation == "=" else Inequality
+        return kind(name="part", explanation="part", left=left, right=right, relation=self.relation, domain=domain).decide()
+
+    def _monotone(self, domain: Where) -> Outcome:
+        slope = sp.diff(self.advance(self.x, self.k), self.x)
+        found = sign(slope, Domain(dict(domain)))
+        if found is None or found.direction == -1:
+            return Outcome("failed", f"the recurrence is not proved nondecreasing: its slope is {slope}")
+        return Outcome("symbolic", f"slope {slope} is nonnegative ({found.how})")
+
+    def _unrolled(self, initial: sp.Expr, closed: sp.Expr) -> Outcome:
+        probe = expression(self.advance(initial, self.k), "the next member")
+        domain, compared = Domain({**self.domain, self.k: integers(self.start)}), 0
+        for point, table in instances(domain, (initial, closed, probe), 3):
+            value = evaluate(initial, point, table)
+            for k in range(self.start, self.start + _UNROLLED):
+                at = {**point, self.k: sp.Integer(k)}
+                if not is_zero(value - evaluate(closed, at, table), value):
+                    return Outcome("failed", f"member {k} is {value}, the solution gives something else")
+                value = evaluate(expression(self.advance(value, self.k), "the next member"), at, table)
+                compared += 1
+        if compared == 0:
+            return Outcome("failed", "vacuous: no point satisfies the assumptions")
+        return Outcome("symbolic", f"{compared} members of unrolled sequences agree")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit(Step):
+    """The limit of an expression, by SymPy's Gruntz algorithm, confirmed along a sequence."""
+
+    body: Any
+    variable: sp.Symbol
+    to: Any
+    value: Any
+    direction: Literal["+", "-"] = "+"
+    domain: Where = field(default_factory=dict)
+    label: str = ""
+    kind: ClassVar[str] = "limit"
+
+    def formula(self) -> str:
+        to = sp.latex(sp.sympify(self.to)) + ("" if sp.sympify(self.to).is_infinite else f"^{self.direction}")
+        label = f"{self.label} = " if self.label else ""
+        body = sp.latex(sp.sympify(self.body))
+        return rf"{label}\lim_{{{sp.latex(self.variable)} \to {to}}} {body} = {sp.latex(sp.sympify(self.value))}"
+
+    def decide(self) -> Outcome:
+        body, to = expression(self.body, "the body"), sp.sympify(self.to, strict=True)
+        diverges = self.value in (sp.oo, -sp.oo)
+        value = sp.sympify(self.value) if diverges else expression(self.value, "the limit")
+        domain = Domain(dict(self.domain))
+        complaint = domain_complaint(domain, (body,))
+        if complaint or not body.has(self.variable):
+            return Outcome("failed", complaint or "the body does not depend on the variable")
+        tested = self._approach(body, to, value, domain)
+        if isinstance(tested, Outcome):
+            return tested
+        found = sp.limit(body, self.variable, to, self.direction)
+        same = found == value or (not diverges and reduce_to_zero(found - value, domain, {}) is not None)
+        if same:
+            return Outcome("symbolic", f"SymPy's limit is {found}; the values approach it at {tested} points")
+        return Outcome("numeric", f"SymPy's limit is {found}; the values approach {value} at {tested} points")
+
+    def _approach(self, body: sp.Expr, to: sp.Expr, value: sp.Expr, domain: Domain) -> int | Outcome:
+        others = body.xreplace({self.variable: sp.Dummy()})
+        tested = 0
+        symbols = free_symbols(others) - others.atoms(sp.Dummy)
+        for point in domain.points(symbols, 4, sp.srepr(body)):
+            errors = [self._error(body, value, {**point, self.variable: at}) for at in self._sequence(to)]
+            if not (all(b <= a for a, b in pairwise(errors)) and errors[-1] <= errors[0] / 2):
+                return Outcome("failed", f"the values do not approach {value} at {point}: distances {errors}")
+            tested += 1
+        return tested or Outcome("failed", "vacuous: no point satisfies the assumptions")
+
+    def _sequence(self, to: sp.Expr) -> list[sp.Expr]:
+        if to.is_infinite:
+            return [sp.sign(to) * sp.Integer(10) ** power for power in (3, 6, 9)]
+        side = 1 if self.direction == "+" else -1
+        return [to + side * sp.Rational(1, 10**power) for power in (3, 6, 9)]
+
+    def _error(self, body: sp.Expr, value: sp.Expr, point: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
+        here = scalar(body.xreplace(point).doit(), 40)
+        if value.is_infinite:
+            return sp.Integer(0) if here == 0 else (1 / here if sp.sign(here) == sp.sign(value) else abs(here))
+        error = abs(scalar(here - value.xreplace(point), 40))
+        return error if error > sp.Float("1e-30") else sp.Integer(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Integration(Step):
+    """A definite integral by an antiderivative, confirmed by quadrature.
+
+    The antiderivative must be continuous on the interval; a jump would show as a
+    disagreement with the quadrature.
+    """
+
+    integrand: Any
+    variable: sp.Symbol
+    low: Any
+    high: Any
+    antiderivative: Any
+    value: Any
+    domain: Where = field(default_factory=dict)
+    label: str = ""
+    kind: ClassVar[str] = "integral"
+
+    def formula(self) -> str:
+        low, high, value = (sp.latex(sp.sympify(side)) for side in (self.low, self.high, self.value))
+        label = f"{self.label} = " if self.label else ""
+        body = rf"\int_{{{low}}}^{{{high}}} {sp.latex(self.integrand)} \, d{sp.latex(self.variable)}"
+        primitive = rf"\left[{sp.latex(self.antiderivative)}\right]_{{{low}}}^{{{high}}}"
+        return f"{label}{body} = {primitive} = {value}"
+
+    def decide(self) -> Outcome:
+        body, primitive = expression(self.integrand, "the integrand"), expression(self.antiderivative, "the antiderivative")
+        value, domain = expression(self.value, "the value"), Domain(dict(self.domain))
+        complaint = domain_complaint(domain, (body, value))
+        if complaint:
+            return Outcome("failed", complaint)
+        tested = self._quadrature(body, value, domain)
+        if isinstance(tested, Outcome):
+            return tested
+        slope = reduce_to_zero(sp.diff(primitive, self.variable) - body, domain, {})
+        ends = [sp.limit(primitive, self.variable, *end) for end in ((self.high, "-"), (self.low, "+"))]
+        total = reduce_to_zero(ends[0] - ends[1] - value, domain, {})
+        if slope is None or total is None:
+            return Outcome("numeric", f"the antiderivative is not confirmed; quadrature agrees at {tested} points")
+        return Outcome(
+            "symbolic",
+            f"derivative of the antiderivative minus the integrand: {slope}; its limits at the ends are {ends[0]} and "
+            f"{ends[1]}; quadrature agrees at {tested} points to 15 digits",
+        )
+
+    def _quadrature(self, body: sp.Expr, value: sp.Expr, domain: Domain) -> int | Outcome:
+        low, high = sp.sympify(self.low), sp.sympify(self.high)
+        symbols = free_symbols(body * (1 + self.variable), value, low, high) - {self.variable}
+        tested = 0
+        for point in domain.points(symbols, _QUADRATURE_POINTS if symbols else 1, sp.srepr(body)):
+            ends = (self.variable, low.xreplace(point), high.xreplace(point))
+            found = sp.N(sp.Integral(body.xreplace(point), ends), 20)
+            wanted = scalar(value.xreplace(point), 20)
+            if not found.is_number or not bool(abs(found - wanted) < sp.Float("1e-15") * (1 + abs(wanted))):
+                return Outcome("failed", f"quadrature gives {found} at {point}, not {wanted}")
+            tested += 1
+        return tested or Outcome("failed", "vacuous: no point satisfies the assumptions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimum(Step):
+    """A global minimum (or maximum) of a function of one variable: stationary, and convex (concave) on its range.
+
+    For a separable problem min sum_i f_i(x_i) subject to sum_i g_i(x_i) = B, give the
+    Lagrangian's term f_i + multiplier * g_i: where every term is convex, a
+    stationary feasible point is the constrained optimum.
+    """
+
+    objective: Any
+    variable: sp.Symbol
+    at: Any
+    domain: Where
+    sense: Literal["min", "max"] = "min"
+    label: str = ""
+    kind: ClassVar[str] = "optimum"
+
+    def formula(self) -> str:
+        symbol = sp.latex(self.variable)
+        slope = rf"\frac{{\partial}}{{\partial {symbol}}}\left({sp.latex(self.objective)}\right)"
+        curve = "\\ge" if self.sense == "min" else "\\le"
+        return (
+            rf"{slope} = 0 \text{{ at }} {symbol} = {sp.latex(sp.sympify(self.at))},\quad "
+            rf"\frac{{\partial^2}}{{\partial {symbol}^2}} = {sp.latex(sp.factor(sp.diff(self.objective, self.variable, 2)))} {curve} 0"
+        )
+
+    def decide(self) -> Outcome:
+        objective, at = expression(self.objective, "the objective"), expression(self.at, "the optimum")
+        domain = Domain(dict(self.domain))
+        complaint = domain_complaint(domain, (objective, at))
+        if complaint or at.has(self.variable) or not objective.has(self.variable):
+            return Outcome("failed", complaint or "the optimum must be free of the variable, and the objective not")
+        tested = self._compared(objective, at, domain)
+        if isinstance(tested, Outcome):
+            return tested
+        wanted = 1 if self.sense == "min" else -1
+        stationary = reduce_to_zero(sp.diff(objective, self.variable).subs(self.variable, at), domain, {})
+        curvature = sign(sp.diff(objective, self.variable, 2), domain)
+        if stationary is None or curvature is None or curvature.direction != wanted:
+            reason = "stationarity" if stationary is None else "convexity"
+            return Outcome("numeric", f"{reason} is not decided; no better point among {tested} random ones")
+        return Outcome(
+            "symbolic",
+            f"stationary: {stationary}; {'convex' if wanted == 1 else 'concave'}: {curvature.how}; "
+            f"no better point among {tested} random ones",
+        )
+
+    def _compared(self, objective: sp.Expr, at: sp.Expr, domain: Domain) -> int | Outcome:
+        tested, wanted = 0, 1 if self.sense == "min" else -1
+        for point, table in instances(domain, (objective, at), POINTS):
+            best = {**point, self.variable: evaluate(at, point, table)}
+            gain = evaluate(objective, point, table) - evaluate(objective, best, table)
+            if not is_zero(gain) and scalar(gain) * wanted < 0:
+                return Outcome("failed", f"{self.variable} = {point[self.variable]} is better at {point}")
+            tested += 1
+        return tested or Outcome("failed", "vacuous: no point satisfies the assumptions")
