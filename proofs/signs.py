@@ -145,7 +145,7 @@ def _product(signs: list[Sign]) -> Sign:
 def _single(expr: sp.Expr, domain: Domain, depth: int) -> Sign | None:
     """Return the sign of an expression that does not factor."""
     symbols = sorted(free_symbols(expr), key=str)
-    for rule in (_trigonometric, _sturm, _quadratic):
+    for rule in (_trigonometric, _binomial, _sturm, _quadratic):
         found = rule(expr, symbols, domain)
         if found is not None:
             return found
@@ -162,6 +162,16 @@ def _trigonometric(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain) -> S
         return None
     strict = all(end is not None and end.strict and end.direction == 1 for end in ends)
     return Sign(1, strict, f"{expr.func} is nonnegative on that interval")
+
+
+def _binomial(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain) -> Sign | None:
+    """Binomial coefficients of integers inside Pascal's triangle are positive."""
+    if not isinstance(expr, sp.binomial) or not all(arg.is_integer for arg in expr.args):
+        return None
+    total, chosen = expr.args
+    ends = [sign(chosen, domain, 1), sign(total - chosen, domain, 1)]
+    inside = all(end is not None and end.direction >= 0 for end in ends)
+    return Sign(1, True, "a binomial coefficient counts subsets") if inside else None
 
 
 def _with_sums(expr: sp.Expr, domain: Domain) -> Sign | None:
@@ -249,7 +259,7 @@ def _from_an_end(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain, depth:
         span = domain.range_of(symbol)
         if span is None or span.integer or span.low == span.high or not _smooth(expr, domain):
             continue
-        if span.low.is_negative and span.high.is_positive:
+        if span.low.is_extended_negative and span.high.is_extended_positive:
             return _halves(expr, symbol, span, domain, depth)
         slope = sign(sp.simplify(sp.diff(expr, symbol)), domain, depth - 1)
         if slope is None or slope.direction == 0:

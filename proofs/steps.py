@@ -198,6 +198,15 @@ _TRANSFORMATIONS: tuple[tuple[str, Callable[[sp.Expr], sp.Expr]], ...] = (
 
 def reduce_to_zero(difference: sp.Expr, domain: Domain, given: Mapping[sp.Expr, Any]) -> str | None:
     """Return how the difference was reduced to exactly 0, or None."""
+    for delta in difference.atoms(sp.KroneckerDelta):
+        if delta.free_symbols <= free_symbols(difference) and all(arg.is_Symbol for arg in delta.args):
+            first, second = delta.args
+            cases = (difference.xreplace({delta: sp.Integer(value)}) for value in (0, 1))
+            apart, same = (reduce_to_zero(case, domain, given) for case in cases)
+            if same is None:
+                equal = difference.xreplace({delta: sp.Integer(1)}).xreplace({second: first})
+                same = reduce_to_zero(equal, domain, given)
+            return f"{apart} for different and equal indices" if apart and same else None
     if has_sums(difference) or given:
         hypotheses = {sp.sympify(a): sp.sympify(b) for a, b in given.items()}
         for base, span in domain.ranges.items():

@@ -20,6 +20,7 @@ __all__ = ["has_sums", "normal", "peel"]
 
 _Limits = tuple[tuple[sp.Symbol, sp.Expr, sp.Expr], ...]
 _Term = tuple[sp.Expr, _Limits]
+_WRITTEN_OUT = 16  # sums with numbers as bounds and at most this many terms are written out
 _MOST_INDICES = 6  # canonical renaming tries all orders
 
 
@@ -29,11 +30,13 @@ def has_sums(expr: sp.Expr) -> bool:
 
 
 def peel(expr: sp.Expr) -> sp.Expr:
-    """Split off the last terms of sums and products whose upper bound is `something + positive integer`."""
+    """Write out short sums, and split off the last terms of sums and products up to `something + positive integer`."""
 
     def split(node: sp.Expr) -> sp.Expr:
         index, low, high = node.limits[0]
         step, rest = high.as_coeff_Add()
+        if low.is_Integer and high.is_Integer and high - low < _WRITTEN_OUT:
+            return node.doit()
         if len(node.limits) > 1 or rest == 0 or not (step.is_Integer and step > 0):
             return node
         last = node.function.xreplace({index: high})
