@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
+import mpmath
 import sympy as sp
 
 from .domain import Domain, integers
@@ -20,6 +21,7 @@ __all__ = ["Induction", "Integration", "Limit", "Optimum"]
 
 _UNROLLED = 5
 _QUADRATURE_POINTS = 3
+_DIGITS = 80  # differences of nearly equal numbers lose up to about 20 digits along a sequence
 
 
 def _worst(parts: Mapping[str, Outcome]) -> Outcome:
@@ -147,28 +149,32 @@ class Limit(Step):
         return Outcome("numeric", f"SymPy's limit is {found}; the values approach {value} at {tested} points")
 
     def _approach(self, body: sp.Expr, to: sp.Expr, value: sp.Expr, domain: Domain) -> int | Outcome:
-        others = body.xreplace({self.variable: sp.Dummy()})
+        symbols = sorted((free_symbols(body) | free_symbols(value)) - {self.variable}, key=str)
+        function = sp.lambdify([*symbols, self.variable], [body, value], "mpmath")
         tested = 0
-        symbols = free_symbols(others) - others.atoms(sp.Dummy)
-        for point in domain.points(symbols, 4, sp.srepr(body)):
-            errors = [self._error(body, value, {**point, self.variable: at}) for at in self._sequence(to)]
+        for point in domain.points(set(symbols), 4 if symbols else 1, sp.srepr(body), most=30):
+            with mpmath.workdps(_DIGITS):
+                numbers = [mpmath.mpf(point[symbol].p) / point[symbol].q for symbol in symbols]
+                errors = [_distance(*function(*numbers, at)) for at in self._sequence(to)]
             if not (all(b <= a for a, b in pairwise(errors)) and errors[-1] <= errors[0] / 2):
-                return Outcome("failed", f"the values do not approach {value} at {point}: distances {errors}")
+                near = ", ".join(mpmath.nstr(error, 3) for error in errors)
+                return Outcome("failed", f"the values do not approach {value} at {point}: distances {near}")
             tested += 1
         return tested or Outcome("failed", "vacuous: no point satisfies the assumptions")
 
-    def _sequence(self, to: sp.Expr) -> list[sp.Expr]:
+    def _sequence(self, to: sp.Expr) -> list[Any]:
         if to.is_infinite:
-            return [sp.sign(to) * sp.Integer(10) ** power for power in (3, 6, 9)]
-        side = 1 if self.direction == "+" else -1
-        return [to + side * sp.Rational(1, 10**power) for power in (3, 6, 9)]
+            return [int(sp.sign(to)) * mpmath.mpf(10) ** power for power in (3, 6, 9)]
+        side, end = 1 if self.direction == "+" else -1, mpmath.mpmathify(sp.N(to, _DIGITS))
+        return [end + side * mpmath.mpf(10) ** -power for power in (3, 6, 9)]
 
-    def _error(self, body: sp.Expr, value: sp.Expr, point: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
-        here = scalar(body.xreplace(point).doit(), 40)
-        if value.is_infinite:
-            return sp.Integer(0) if here == 0 else (1 / here if sp.sign(here) == sp.sign(value) else abs(here))
-        error = abs(scalar(here - value.xreplace(point), 40))
-        return error if error > sp.Float("1e-30") else sp.Integer(0)
+
+def _distance(here: Any, limit: Any) -> Any:
+    """Return the distance from the limit; for an infinite one the reciprocal, infinite while the sign is wrong."""
+    if mpmath.isinf(limit):
+        return 1 / abs(here) if here and mpmath.sign(here) == mpmath.sign(limit) else mpmath.inf
+    error = abs(here - limit)
+    return error if error > mpmath.mpf(10) ** (10 - _DIGITS // 2) else mpmath.mpf(0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ __all__ = ["POINTS", "evaluate", "free_symbols", "instances", "is_zero", "scalar
 
 POINTS = 12
 _DIGITS = 60
-_WIDEST_INTEGER = 10**4
+_WIDEST_INTEGER = 300
 
 
 def free_symbols(*exprs: sp.Expr) -> set[sp.Symbol]:
@@ -35,10 +35,18 @@ def instances(
     symbols = free_symbols(*exprs)
     for span in domain.ranges.values():
         symbols |= span.size.free_symbols if isinstance(span, Simplex) else set()
-    most = 5 if any(has_sums(expr) or expr.has(sp.Indexed) for expr in exprs) else _WIDEST_INTEGER
+    most = _WIDEST_INTEGER if not any(has_sums(e) or e.has(sp.Indexed) for e in exprs) else 5
+    if max(map(_nesting, exprs)) > 2:
+        most = 1  # four nested sums over 1..6 would be written out as 1296 terms
     seed = " ".join(map(sp.srepr, exprs))
     for number, point in enumerate(domain.points(symbols, count, seed, most=most)):
         yield point, _simplices(domain, point, random.Random(f"{seed} {number}"))
+
+
+def _nesting(expr: sp.Expr) -> int:
+    """Return the largest number of nested sum or product indices."""
+    own = len(expr.limits) if isinstance(expr, sp.Sum | sp.Product) else 0
+    return own + max((_nesting(arg) for arg in expr.args if isinstance(arg, sp.Expr)), default=0)
 
 
 def evaluate(expr: sp.Expr, point: Mapping[sp.Symbol, sp.Expr], table: dict[tuple[Any, ...], sp.Expr]) -> sp.Expr:

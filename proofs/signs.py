@@ -53,9 +53,17 @@ def sign(expr: sp.Expr, domain: Domain, depth: int = _DERIVATIVES) -> Sign | Non
         return _with_sums(expr, domain) or _with_sums(normal(expr), domain)
     if expr.is_number:
         return _number(expr)
-    direct = _by_assumptions(expr, domain)
-    if direct is not None:
+    if isinstance(expr, sp.erfc) and expr.args[0].is_real:
+        return Sign(1, True, "the complementary error function is positive")
+    direct = _binomial(expr, domain) or _trigonometric(expr, domain) or _by_assumptions(expr, domain)
+    if direct is not None and (direct.strict or depth < _DERIVATIVES):
         return direct
+    other = _by_structure(expr, domain, depth)
+    return other if direct is None or (other is not None and other.strict) else direct
+
+
+def _by_structure(expr: sp.Expr, domain: Domain, depth: int) -> Sign | None:
+    """Return the sign by the signs of the factors, or that of a single factor."""
     numerator, denominator = sp.fraction(sp.factor(sp.together(expr)))
     factors = [*_factors(numerator), *_factors(denominator)]
     if len(factors) > 1:
@@ -145,14 +153,14 @@ def _product(signs: list[Sign]) -> Sign:
 def _single(expr: sp.Expr, domain: Domain, depth: int) -> Sign | None:
     """Return the sign of an expression that does not factor."""
     symbols = sorted(free_symbols(expr), key=str)
-    for rule in (_trigonometric, _binomial, _sturm, _quadratic):
+    for rule in (_sturm, _quadratic):
         found = rule(expr, symbols, domain)
         if found is not None:
             return found
     return _from_an_end(expr, symbols, domain, depth) if depth > 0 else None
 
 
-def _trigonometric(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain) -> Sign | None:
+def _trigonometric(expr: sp.Expr, domain: Domain) -> Sign | None:
     """Sine on [0, pi] and cosine on [-pi/2, pi/2]."""
     if not isinstance(expr, sp.sin | sp.cos):
         return None
@@ -164,7 +172,7 @@ def _trigonometric(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain) -> S
     return Sign(1, strict, f"{expr.func} is nonnegative on that interval")
 
 
-def _binomial(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain) -> Sign | None:
+def _binomial(expr: sp.Expr, domain: Domain) -> Sign | None:
     """Binomial coefficients of integers inside Pascal's triangle are positive."""
     if not isinstance(expr, sp.binomial) or not all(arg.is_integer for arg in expr.args):
         return None
@@ -266,9 +274,9 @@ def _from_an_end(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain, depth:
             continue
         for wanted in (1, -1):
             end, opened = (span.low, span.low_open) if slope.direction == wanted else (span.high, span.high_open)
-            if not end.is_finite:
+            if not (end.is_finite or end.is_number):
                 continue
-            value = sp.simplify(expr.subs(symbol, end))
+            value = sp.simplify(expr.subs(symbol, end)) if end.is_finite else sp.limit(expr, symbol, end)
             start = sign(value, domain, depth - 1) if value.is_finite is not False else None
             if start is not None and start.direction in (0, wanted):
                 strict = (start.strict and start.direction != 0) or (slope.strict and opened)

@@ -37,6 +37,8 @@ def peel(expr: sp.Expr) -> sp.Expr:
         step, rest = high.as_coeff_Add()
         if low.is_Integer and high.is_Integer and high - low < _WRITTEN_OUT:
             return node.doit()
+        if isinstance(node, sp.Product) and len(node.limits) == 1 and not node.function.has(index):
+            return node.function ** (high - low + 1)
         if len(node.limits) > 1 or rest == 0 or not (step.is_Integer and step > 0):
             return node
         last = node.function.xreplace({index: high})
