@@ -40,7 +40,7 @@ def theorem() -> Theorem:
         name="solve for the ratio",
         explanation="Insert c = 1/((1+eps)^(1/L) - 1): then (c+1)/c is the L-th root of 1 + eps, so the error after L layers is eps.",
         label=r"\left(1 + \tfrac1c\right)^{L} - 1",
-        left=(1 + 1 / needed_ratio(eps, size)) ** size - 1,
+        left=((c + 1) / c).subs(c, needed_ratio(eps, size)) ** size - 1,
         right=eps,
         domain=both,
     )

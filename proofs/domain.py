@@ -176,11 +176,12 @@ class Domain:
         return result
 
     def points(
-        self, symbols: set[sp.Symbol], count: int, seed: str, *, most: int = 5
+        self, symbols: set[sp.Symbol], count: int, seed: str, *, most: int = 5, simple: bool = False
     ) -> Iterator[dict[sp.Symbol, sp.Expr]]:
         """Yield up to `count` random points that satisfy ranges, conditions and SymPy's assumptions.
 
         An unbounded integer is mostly at most 5 from the end of its range; `most` is the largest distance.
+        With `simple` the rationals have small numerators and denominators, for claims with symbolic exponents.
 
         Coordinates are rational (complex rationals for complex symbols), so that
         evaluation can be exact. The seed should depend on the claim: then no
@@ -189,18 +190,20 @@ class Domain:
         rng = random.Random(seed)
         order, found = self.ordered(symbols), 0
         for _ in range(count * _ATTEMPTS):
-            point = self._draw(order, rng, most)
+            point = self._draw(order, rng, most, simple)
             if point is not None and self._admits(point):
                 yield point
                 found += 1
                 if found == count:
                     return
 
-    def _draw(self, order: list[sp.Symbol], rng: random.Random, most: int) -> dict[sp.Symbol, sp.Expr] | None:
+    def _draw(
+        self, order: list[sp.Symbol], rng: random.Random, most: int, simple: bool
+    ) -> dict[sp.Symbol, sp.Expr] | None:
         point: dict[sp.Symbol, sp.Expr] = {}
         for symbol in order:
             span = self.range_of(symbol)
-            value = _complex(rng) if span is None else _draw_in(span, point, rng, most)
+            value = _complex(rng) if span is None else _draw_in(span, point, rng, most, simple)
             if value is None:
                 return None
             point[symbol] = value
@@ -228,15 +231,17 @@ def _complex(rng: random.Random) -> sp.Expr:
     return sp.Rational(rng.randint(-4000, 4000), 997) + sp.I * sp.Rational(rng.randint(-4000, 4000), 991)
 
 
-def _draw_in(span: Range, point: dict[sp.Symbol, sp.Expr], rng: random.Random, most: int) -> sp.Expr | None:
+def _draw_in(
+    span: Range, point: dict[sp.Symbol, sp.Expr], rng: random.Random, most: int, simple: bool
+) -> sp.Expr | None:
     low, high = span.low.xreplace(point), span.high.xreplace(point)
     if low == high:
         return low if not (span.low_open or span.high_open) else None
     if low.is_finite and high.is_finite:
         if (high - low).is_negative:
             return None
-        return _bounded(low, high, span, rng)
-    size = _magnitude(span.integer, rng, most)
+        return _bounded(low, high, span, rng, simple)
+    size = _magnitude(span.integer, rng, most, simple)
     if low.is_finite:
         return low + size if size or not span.low_open else low + (1 if span.integer else sp.Rational(1, 7))
     if high.is_finite:
@@ -244,13 +249,15 @@ def _draw_in(span: Range, point: dict[sp.Symbol, sp.Expr], rng: random.Random, m
     return size * rng.choice((-1, 1))
 
 
-def _bounded(low: sp.Expr, high: sp.Expr, span: Range, rng: random.Random) -> sp.Expr | None:
+def _bounded(low: sp.Expr, high: sp.Expr, span: Range, rng: random.Random, simple: bool) -> sp.Expr | None:
     if span.integer:
         first, last = int(sp.ceiling(low)), int(sp.floor(high))
         return sp.Integer(rng.randint(first, last)) if first <= last else None
     ends = ([] if span.low_open else [low]) + ([] if span.high_open else [high])
     if ends and rng.random() < 0.1:
         return rng.choice(ends)
+    if simple:
+        return low + (high - low) * sp.Rational(rng.randint(1, 28), 29)
     share = sp.Rational(rng.randint(1, 9972), 9973) if rng.random() > 0.1 else sp.Rational(rng.randint(1, 3), 4)
     if rng.random() < 0.2:  # near an end, where strict inequalities are hardest
         share = sp.Rational(1, 10 ** rng.randint(3, 6))
@@ -258,9 +265,11 @@ def _bounded(low: sp.Expr, high: sp.Expr, span: Range, rng: random.Random) -> sp
     return low + (high - low) * share
 
 
-def _magnitude(integer: bool, rng: random.Random, most: int) -> sp.Expr:
+def _magnitude(integer: bool, rng: random.Random, most: int, simple: bool) -> sp.Expr:
     if integer:
         return sp.Integer(rng.randint(0, most if rng.random() < 0.3 else min(5, most)))
+    if simple:
+        return sp.Rational(rng.randint(1, 40), rng.choice((1, 3, 7)))
     if rng.random() < 0.15:  # simple numbers, where a false claim may fail alone
         return sp.Rational(rng.randint(0, 12), 4)
     if rng.random() < 0.25:

@@ -38,9 +38,14 @@ def instances(
     most = _WIDEST_INTEGER if not any(has_sums(e) or e.has(sp.Indexed) for e in exprs) else 5
     if max(map(_nesting, exprs)) > 2:
         most = 1  # four nested sums over 1..6 would be written out as 1296 terms
-    seed = " ".join(map(sp.srepr, exprs))
-    for number, point in enumerate(domain.points(symbols, count, seed, most=most)):
+    seed, simple = " ".join(map(sp.srepr, exprs)), any(map(_powers, exprs))
+    for number, point in enumerate(domain.points(symbols, count, seed, most=most, simple=simple)):
         yield point, _simplices(domain, point, random.Random(f"{seed} {number}"))
+
+
+def _powers(expr: sp.Expr) -> bool:
+    """Whether an exponent is a symbol that is no integer: exact values with long numbers would be unwieldy."""
+    return any(power.exp.free_symbols and not power.exp.is_integer and power.base is not sp.E for power in expr.atoms(sp.Pow))
 
 
 def _nesting(expr: sp.Expr) -> int:
@@ -66,15 +71,15 @@ def is_zero(value: sp.Expr, scale: sp.Expr | int = 1) -> bool:
         return False
     if value.is_Rational:
         return bool(value == 0)
-    longest = max((len(str(part)) for number in value.atoms(sp.Rational) for part in (number.p, number.q)), default=1)
-    digits = _DIGITS + 3 * longest
+    parts = (part for number in value.atoms(sp.Rational) for part in (number.p, number.q))
+    digits = _DIGITS + max((part.bit_length() for part in parts), default=1)  # three times the decimal digits
     number, size = scalar(value, digits + 20), abs(scalar(sp.sympify(scale), 15))
     return bool(abs(number) < sp.Float(10, 15) ** (-digits + 10) * (1 + size))
 
 
 def scalar(value: sp.Expr, digits: int = 30) -> sp.Expr:
     """Return a number; raise ValueError if the value is not one."""
-    number = sp.N(value, digits, chop=False, maxn=20 * digits + 400)
+    number = sp.N(value, digits, chop=False, maxn=digits + 100)
     if not number.is_number or number.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise ValueError(f"{value} is not a finite number")
     return number

@@ -53,9 +53,7 @@ def sign(expr: sp.Expr, domain: Domain, depth: int = _DERIVATIVES) -> Sign | Non
         return _with_sums(expr, domain) or _with_sums(normal(expr), domain)
     if expr.is_number:
         return _number(expr)
-    if isinstance(expr, sp.erfc) and expr.args[0].is_real:
-        return Sign(1, True, "the complementary error function is positive")
-    direct = _binomial(expr, domain) or _trigonometric(expr, domain) or _by_assumptions(expr, domain)
+    direct = _known(expr, domain) or _by_assumptions(expr, domain)
     if direct is not None and (direct.strict or depth < _DERIVATIVES):
         return direct
     other = _by_structure(expr, domain, depth)
@@ -68,7 +66,11 @@ def _by_structure(expr: sp.Expr, domain: Domain, depth: int) -> Sign | None:
     factors = [*_factors(numerator), *_factors(denominator)]
     if len(factors) > 1:
         signs = [_power(factor, domain, depth) for factor in factors]
-        return _product([found for found in signs if found is not None]) if all(signs) else None
+        known = [found for found in signs if found is not None]
+        if len(known) == len(signs):
+            return _product(known)
+        # A common denominator can spoil a derivative (exponentials), so the expression as it stands is tried too.
+        return _single(expr, domain, depth) if isinstance(expr, sp.Add) else None
     return _single(numerator if not numerator.is_number else expr, domain, depth)
 
 
@@ -136,7 +138,7 @@ def _power(factor: sp.Expr, domain: Domain, depth: int) -> Sign | None:
         inner = sign(base, domain, depth)
         strict = inner is not None and inner.strict and inner.direction != 0
         return Sign(1, strict, "an even power is nonnegative")
-    found = _by_assumptions(factor, domain)
+    found = _known(factor, domain) or _by_assumptions(factor, domain)
     if found is None and exponent.is_odd:
         found = _single(base, domain, depth)
     return found if found is not None or exponent != 1 else _single(base, domain, depth)
@@ -158,6 +160,13 @@ def _single(expr: sp.Expr, domain: Domain, depth: int) -> Sign | None:
         if found is not None:
             return found
     return _from_an_end(expr, symbols, domain, depth) if depth > 0 else None
+
+
+def _known(expr: sp.Expr, domain: Domain) -> Sign | None:
+    """Signs of functions that SymPy's assumptions do not know."""
+    if isinstance(expr, sp.erfc) and expr.args[0].is_real:
+        return Sign(1, True, "the complementary error function is positive")
+    return _binomial(expr, domain) or _trigonometric(expr, domain)
 
 
 def _trigonometric(expr: sp.Expr, domain: Domain) -> Sign | None:
