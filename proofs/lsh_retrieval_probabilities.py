@@ -76,12 +76,21 @@ def theorem() -> Theorem:
         domain={s: inside(0, 1), t: inside(0, 1), joint: inside(0, s), tables: integers(1)},
     )
     rising = Inequality(
-        name="retrieval falls with the angle",
-        explanation="The derivative with respect to the angle is negative inside (0, pi): the nearest nodes are the likeliest.",
-        left=sp.diff(retrieved(collision(theta) ** bits, tables), theta),
-        relation="<=",
+        name="likelier buckets, likelier retrieval",
+        explanation="The derivative of 1 - (1 - s)^L with respect to s is nonnegative.",
+        left=sp.diff(retrieved(s, tables), s),
+        relation=">=",
         right=0,
-        domain={theta: inside(0, sp.pi), bits: integers(1), tables: integers(1)},
+        domain={s: inside(0, 1), tables: integers(1)},
+    )
+    falling = Inequality(
+        name="buckets fall with the angle",
+        explanation="The derivative of (1 - theta/pi)^K with respect to the angle is negative inside (0, pi): so the nearest nodes are the likeliest to be "
+        "retrieved.",
+        left=sp.diff(collision(theta) ** bits, theta),
+        relation="<",
+        right=0,
+        domain={theta: inside(0, sp.pi), bits: integers(1)},
     )
     return Theorem(
         title="Retrieval probabilities of K bits and L tables",
@@ -102,6 +111,7 @@ def theorem() -> Theorem:
                 right=retrieved(s, tables) * (1 - retrieved(s, tables)),
                 domain={s: inside(0, 1), tables: integers(1)},
             ),
+            falling,
             rising,
             Inequality(
                 name="more tables retrieve more",
@@ -140,7 +150,7 @@ def theorem() -> Theorem:
             Mutation("K and L exchanged", replace(in_bucket, closed=1 - (1 - q) ** k)),
             Mutation("covariance of independent nodes", replace(inclusion, right=sp.Integer(0))),
             Mutation("joint bucket counted twice", replace(inclusion, right=(1 - s - t + 2 * joint) ** tables - ((1 - s) * (1 - t)) ** tables)),
-            Mutation("retrieval claimed to rise with the angle", replace(rising, relation=">=")),
+            Mutation("retrieval claimed to rise with the angle", replace(falling, relation=">")),
             Mutation("one hit missing in all tables", replace(missed, closed=1 - s**size)),
         ],
     )

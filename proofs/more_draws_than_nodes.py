@@ -31,7 +31,8 @@ def draws_that_suffice(n: sp.Expr, depth: sp.Expr, tolerance: sp.Expr) -> sp.Exp
 
 def theorem() -> Theorem:
     """Return the theorem."""
-    n, size, eps, x, gain = sp.symbols("n L epsilon x d", positive=True)
+    n, c, size, eps, gain = sp.symbols("n c L epsilon d", positive=True)
+    x = sp.Symbol("x", nonnegative=True)
     s, power = sp.symbols("s r", positive=True)
     rho, theta = sp.symbols("rho theta", real=True)
     q, sampled = sp.symbols("q q_hat", positive=True)
@@ -65,12 +66,12 @@ def theorem() -> Theorem:
     )
     needed = Identity(
         name="draws for the second moment",
-        explanation="With d = (n/pi - 1)/c the bound 1 + L d reaches 1 + eps at c = L (n/pi - 1)/eps: with fewer draws the second moment grows "
-        "by more than 1 + eps.",
-        label=r"1 + L\,(g - 1)",
-        left=1 + size * (growth_norm_optimal(n, draws_for_second_moment(n, size, eps)) - 1),
-        right=1 + eps,
-        domain={size: above(0), eps: above(0), n: above(4)},
+        explanation="With d = (n/pi - 1)/c the bound 1 + L d exceeds 1 + eps by a multiple of L (n/pi - 1)/eps - c: with fewer draws than that the "
+        "second moment grows by more than 1 + eps.",
+        label=r"1 + L\,(g - 1) - (1 + \varepsilon)",
+        left=1 + size * (growth_norm_optimal(n, c) - 1) - (1 + eps),
+        right=eps * (draws_for_second_moment(n, size, eps) - c) / c,
+        domain={c: above(0), size: above(0), eps: above(0), n: above(4)},
     )
     threshold = Limit(
         name="draws per node",
@@ -129,27 +130,27 @@ def theorem() -> Theorem:
             real_power,
             Identity(
                 name="draws for the relative error",
-                explanation="From (g^(L/2) - 1)^2 at most eps follows 1 + (L/2) d at most 1 + sqrt(eps), with equality at this number of draws: "
-                "needed whatever happens to the direction.",
-                label=r"\left(1 + \tfrac{L}{2}(g - 1) - 1\right)^2",
-                left=(size / 2 * (growth_norm_optimal(n, draws_for_error(n, size, eps)) - 1)) ** 2,
-                right=eps,
-                domain={size: at_least(2), eps: above(0), n: above(4)},
+                explanation="From (g^(L/2) - 1)^2 at most eps follows (L/2) d at most sqrt(eps); with fewer draws than L (n/pi - 1)/(2 sqrt(eps)) this "
+                "fails, whatever happens to the direction.",
+                label=r"\tfrac{L}{2}(g - 1) - \sqrt{\varepsilon}",
+                left=size / 2 * (growth_norm_optimal(n, c) - 1) - sp.sqrt(eps),
+                right=sp.sqrt(eps) * (draws_for_error(n, size, eps) - c) / c,
+                domain={c: above(0), size: at_least(2), eps: above(0), n: above(4)},
             ),
             Identity(
                 name="a number of draws that suffices",
-                explanation="With this number of draws g^L - 1 is exactly eps, and the error is at most that.",
-                label=r"g^L - 1",
-                left=growth_norm_optimal(n, draws_that_suffice(n, size, eps)) ** size - 1,
-                right=eps,
-                domain={size: above(0), eps: above(0), n: above(4)},
+                explanation="With at least this number of draws g is at most (1+eps)^(1/L): then g^L - 1, and so the error, is at most eps.",
+                label=r"g - (1+\varepsilon)^{1/L}",
+                left=growth_norm_optimal(n, c) - (1 + eps) ** (1 / size),
+                right=((1 + eps) ** (1 / size) - 1) * (draws_that_suffice(n, size, eps) - c) / c,
+                domain={c: above(0), size: above(0), eps: above(0), n: above(4)},
             ),
         ],
         mutations=[
             Mutation("kappa counted once", replace(decomposition, left=sampled / q - rho * sp.sqrt(q * sampled) / q + 1)),
             Mutation("lower bound s^2 - 1, true only for rho = 1/s", replace(lower, right=s**2 - 1)),
             Mutation("threshold L > eps/pi", replace(threshold, value=sp.pi * size / eps)),
-            Mutation("n instead of n - pi times a constant", replace(needed, right=1 + 2 * eps)),
+            Mutation("half the draws claimed to be needed", replace(needed, right=eps * (draws_for_second_moment(n, size, eps) / 2 - c) / c)),
             Mutation("exponent below 1 allowed", replace(real_power, domain={x: at_least(0), power: above(0)})),
         ],
     )

@@ -19,6 +19,7 @@ __all__ = ["POINTS", "evaluate", "free_symbols", "instances", "is_zero", "scalar
 POINTS = 12
 _DIGITS = 60
 _WIDEST_INTEGER = 300
+_SIGNIFICANT = 50  # bits; a difference that cancels completely comes back with none
 
 
 def free_symbols(*exprs: sp.Expr) -> set[sp.Symbol]:
@@ -36,6 +37,8 @@ def instances(
     for span in domain.ranges.values():
         symbols |= span.size.free_symbols if isinstance(span, Simplex) else set()
     most = _WIDEST_INTEGER if not any(has_sums(e) or e.has(sp.Indexed) for e in exprs) else 5
+    if any(power.exp.free_symbols for expr in exprs for power in expr.atoms(sp.Pow)):
+        most = min(most, 12)  # exact powers of rationals become long
     if max(map(_nesting, exprs)) > 2:
         most = 1  # four nested sums over 1..6 would be written out as 1296 terms
     seed, simple = " ".join(map(sp.srepr, exprs)), any(map(_powers, exprs))
@@ -74,6 +77,8 @@ def is_zero(value: sp.Expr, scale: sp.Expr | int = 1) -> bool:
     parts = (part for number in value.atoms(sp.Rational) for part in (number.p, number.q))
     digits = _DIGITS + max((part.bit_length() for part in parts), default=1)  # three times the decimal digits
     number, size = scalar(value, digits + 20), abs(scalar(sp.sympify(scale), 15))
+    if any(part != 0 and getattr(part, "_prec", 1) > _SIGNIFICANT for part in number.as_real_imag()):
+        return False  # SymPy vouches for these digits, however small the number is
     return bool(abs(number) < sp.Float(10, 15) ** (-digits + 10) * (1 + size))
 
 

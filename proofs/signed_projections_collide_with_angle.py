@@ -9,7 +9,7 @@ from itertools import product
 import sympy as sp
 
 from .arguments import Integration
-from .domain import between, real
+from .domain import Range, between
 from .finite import Cited, Exhaustive
 from .model import Mutation, Theorem
 from .steps import Identity, Inequality
@@ -67,11 +67,11 @@ def theorem() -> Theorem:
     )
     decreasing = Inequality(
         name="nearer vectors collide more often",
-        explanation="The probability falls strictly with the angle: its slope is -1/pi.",
-        left=sp.diff(collision(theta), theta) * (1 + theta**2),
+        explanation="A larger angle has a strictly smaller probability.",
+        left=collision(y),
         relation="<",
-        right=0,
-        domain=angles,
+        right=collision(x),
+        domain={x: Range(sp.Integer(0), sp.pi, False, True), y: Range(x, sp.pi, True, False)},
     )
     return Theorem(
         title="Signed random projections collide with the probability 1 - angle/pi",
@@ -113,7 +113,7 @@ def theorem() -> Theorem:
             Mutation("theta over 2 pi", replace(agree, right=1 - theta / (2 * sp.pi))),
             Mutation("a quarter turn more", replace(both_positive, value=(2 * sp.pi - theta) / (2 * sp.pi))),
             Mutation("pi instead of 2 pi for three", replace(triple, right=1 - (u + v + w) / sp.pi)),
-            Mutation("angles beyond pi", replace(decreasing, relation=">", domain={theta: real()})),
+            Mutation("probability rising with the angle", replace(decreasing, relation=">")),
         ],
     )
 

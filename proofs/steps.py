@@ -154,11 +154,16 @@ def _agreement(left: sp.Expr, right: sp.Expr, domain: Domain, given: Mapping[sp.
     return tested if tested else Outcome("failed", "vacuous: no point was found that satisfies the assumptions")
 
 
+_LONG = 1000  # bits of an integer that is not written out
+
+
 def _place(point: Mapping[sp.Symbol, sp.Expr]) -> str:
     return ", ".join(f"{symbol} = {value}" for symbol, value in sorted(point.items(), key=str)) or "the only point"
 
 
 def _short(value: sp.Expr) -> str:
+    if any(part.bit_length() > _LONG for number in value.atoms(sp.Rational) for part in (number.p, number.q)):
+        return str(sp.N(value, 12))
     text = str(value)
     return text if len(text) < 40 else str(sp.N(value, 12))
 
