@@ -28,8 +28,8 @@ def theorem() -> Theorem:
 
     duality = Identity(
         name="one layer, moved to the other side",
-        explanation="Pair a matrix Q after the layer with the moments after it. Exchanging the sums pairs (W Q W^T) times (1 + Sigma), "
-        "entry by entry, with the moments before it.",
+        explanation="Pair a matrix Q after the layer with the moments after it. Exchanging the sums pairs (W Q "
+        "W^T) times (1 + Sigma), entry by entry, with the moments before it.",
         label=r"\langle Q_k, M_k\rangle",
         left=sp.Sum(q[i, j] * forward(i, j), *outer),
         right=sp.Sum(backward(q) * (1 + cov[k, u]) * moment[k, u], *inner),
@@ -37,8 +37,8 @@ def theorem() -> Theorem:
     )
     exact = Identity(
         name="the same without sampling",
-        explanation="For the exact network the covariance is 0 and the moments are products of the input's entries: P carries the exact "
-        "squared norm.",
+        explanation="For the exact network the covariance is 0 and the moments are products of the input's "
+        "entries: P carries the exact squared norm.",
         label=r"a_k P_k a_k^T",
         left=sp.Sum(p[i, j] * sp.Sum(a[k] * w[k, i], (k, 1, n)) * sp.Sum(a[k] * w[k, j], (k, 1, n)), *outer),
         right=sp.Sum(backward(p) * a[k] * a[u], *inner),
@@ -46,8 +46,8 @@ def theorem() -> Theorem:
     )
     one = Identity(
         name="a single layer",
-        explanation="With one layer Q and P are the identity after it: the difference before it is the Gram matrix of the weights' rows times "
-        "the covariance, entry by entry, as the one-step error says.",
+        explanation="With one layer Q and P are the identity after it: the difference before it is the Gram matrix "
+        "of the weights' rows times the covariance, entry by entry, as the one-step error says.",
         label=r"a\,(Q_0 - P_0)\,a^T",
         left=sp.Sum(
             a[k] * a[u] * (sp.Sum(sp.KroneckerDelta(i, j) * w[k, i] * w[u, j], *outer) * (1 + cov[k, u]))
@@ -76,8 +76,9 @@ def theorem() -> Theorem:
             exact,
             Identity(
                 name="chain of layers",
-                explanation="So the pairing has the same value before and after each layer: going down from the last layer to the input, where "
-                "the moments are products of the input's entries, the difference of the two pairings is the expected error.",
+                explanation="So the pairing has the same value before and after each layer: going down from the "
+                "last layer to the input, where the moments are products of the input's entries, the difference of "
+                "the two pairings is the expected error.",
                 label=r"\langle Q_0, aa^T\rangle - \langle P_0, aa^T\rangle",
                 left=sp.Sum(q[k, u] * a[k] * a[u], *inner) - sp.Sum(p[k, u] * a[k] * a[u], *inner),
                 right=sp.Sum((q[k, u] - p[k, u]) * a[k] * a[u], *inner),
@@ -87,8 +88,12 @@ def theorem() -> Theorem:
         ],
         mutations=[
             Mutation("transposed weights", replace(duality, right=duality.right.xreplace({w[k, i]: w[i, k]}))),
-            Mutation("covariance dropped on the way back", replace(duality, right=sp.Sum(backward(q) * moment[k, u], *inner))),
-            Mutation("1 + Sigma instead of Sigma for one layer", replace(one, right=one.right + sp.Sum(a[k] ** 2, (k, 1, n)))),
+            Mutation(
+                "covariance dropped on the way back", replace(duality, right=sp.Sum(backward(q) * moment[k, u], *inner))
+            ),
+            Mutation(
+                "1 + Sigma instead of Sigma for one layer", replace(one, right=one.right + sp.Sum(a[k] ** 2, (k, 1, n)))
+            ),
             Mutation("sampled scales in the exact network", replace(exact, right=2 * exact.right)),
         ],
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import sympy as sp
 
-from .arguments import Integration
+from .calculus import Integration
 from .domain import between, inside
 from .finite import Exhaustive
 from .model import Mutation, Theorem
@@ -37,8 +37,8 @@ def theorem() -> Theorem:
     angular = (sp.sin(theta) + (sp.pi - theta) * sp.cos(theta)) / 2
     radial = Integration(
         name="radius",
-        explanation="In polar coordinates of the plane spanned by the two directions, u = r cos(phi) and v = r cos(phi - theta), with the "
-        "density exp(-r^2/2) r / (2 pi). The product of the two brings r^2.",
+        explanation="In polar coordinates of the plane spanned by the two directions, u = r cos(phi) and v = r "
+        "cos(phi - theta), with the density exp(-r^2/2) r / (2 pi). The product of the two brings r^2.",
         integrand=r**3 * sp.exp(-(r**2) / 2),
         variable=r,
         low=0,
@@ -67,7 +67,8 @@ def theorem() -> Theorem:
     )
     slope = Identity(
         name="slope",
-        explanation="By the chain rule df/drho = (df/dtheta) / (-sin theta): the slope is (pi - theta)/pi, between 0 and 1.",
+        explanation="By the chain rule df/drho = (df/dtheta) / (-sin theta): the slope is (pi - theta)/pi, between "
+        "0 and 1.",
         label=r"f'(\rho)",
         left=sp.diff(kernel(theta), theta) / (-sp.sin(theta)),
         right=1 - theta / sp.pi,
@@ -84,8 +85,9 @@ def theorem() -> Theorem:
     return Theorem(
         title="The arc-cosine kernel",
         statement=r"For standard Gaussians $u, v$ with correlation $\rho = \cos\theta$, "
-        r"$\mathbb{E}\,\mathrm{relu}(u)\mathrm{relu}(v) = \tfrac12 f(\rho)$ with "
-        r"$f(\rho) = \frac{1}{\pi}\left(\sqrt{1-\rho^2} + \rho(\pi - \arccos\rho)\right)$; $f$ increases, is convex, and $f(\rho) \ge \rho$.",
+        r"$\mathbb{E}\,\mathrm{relu}(u)\mathrm{relu}(v) = \tfrac12 f(\rho)$ with $f(\rho) = "
+        r"\frac{1}{\pi}\left(\sqrt{1-\rho^2} + \rho(\pi - \arccos\rho)\right)$; $f$ increases, is convex, and "
+        r"$f(\rho) \ge \rho$.",
         assumptions=[r"$(u, v)$ is jointly Gaussian with unit variances", r"$\theta \in [0, \pi]$"],
         sources=["Cho, Saul, NIPS 2009, Kernel methods for deep learning"],
         steps=[

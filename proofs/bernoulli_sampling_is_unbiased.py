@@ -45,17 +45,23 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Bernoulli sampling is unbiased, and its scales are uncorrelated",
-        statement=r"If $\xi_i = b_i/p_i$ with independent $b_i$, $P(b_i = 1) = p_i$, then $\mathbb{E}\,\xi_i = 1$ and "
-        r"$\operatorname{Cov}(\xi) = \operatorname{diag}((1-p_i)/p_i)$; hence $\mathbb{E}\sum_i \xi_i x_i = \sum_i x_i$ and "
-        r"$\operatorname{Var}\sum_i \xi_i x_i = \sum_i \frac{1-p_i}{p_i} x_i^2$ for every $n$ and every $x$.",
-        assumptions=[r"$0 < p_i \le 1$ for every $i$", "the decisions $b_i$ are independent", "$x$ does not depend on them"],
+        statement=r"If $\xi_i = b_i/p_i$ with independent $b_i$, $P(b_i = 1) = p_i$, then $\mathbb{E}\,\xi_i = 1$ "
+        r"and $\operatorname{Cov}(\xi) = \operatorname{diag}((1-p_i)/p_i)$; hence $\mathbb{E}\sum_i \xi_i x_i = "
+        r"\sum_i x_i$ and $\operatorname{Var}\sum_i \xi_i x_i = \sum_i \frac{1-p_i}{p_i} x_i^2$ for every $n$ and "
+        "every $x$.",
+        assumptions=[
+            r"$0 < p_i \le 1$ for every $i$",
+            "the decisions $b_i$ are independent",
+            "$x$ does not depend on them",
+        ],
         sources=["Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, JMLR 15 (2014): inverted dropout"],
         steps=[
             mean,
             spread,
             Identity(
                 name="covariance of two scales",
-                explanation="Two different scales are independent: average the product of deviations over all four outcomes.",
+                explanation="Two different scales are independent: average the product of deviations over all four "
+                "outcomes.",
                 label=r"\operatorname{Cov}(\xi_i, \xi_j)",
                 left=pair,
                 right=0,
@@ -73,6 +79,9 @@ def theorem() -> Theorem:
         mutations=[
             Mutation("variance 1/p instead of (1-p)/p", replace(spread, right=1 / p)),
             Mutation("scale 1/p^2 instead of 1/p", replace(mean, left=mean_of(b / p**2))),
-            Mutation("keep probability 0 allowed", replace(mean, domain={p: Range(sp.Integer(0), sp.Integer(1), False, False)})),
+            Mutation(
+                "keep probability 0 allowed",
+                replace(mean, domain={p: Range(sp.Integer(0), sp.Integer(1), False, False)}),
+            ),
         ],
     )

@@ -8,9 +8,10 @@ from itertools import product
 
 import sympy as sp
 
-from .arguments import Induction, Limit
+from .calculus import Limit
 from .domain import integers
 from .finite import Exhaustive
+from .induction import Induction
 from .model import Mutation, Theorem
 from .steps import Identity
 
@@ -85,8 +86,8 @@ def theorem() -> Theorem:
     w, x, c = (sp.IndexedBase(name, real=True) for name in ("w", "x", "c"))
     built = Induction(
         name="preprocessing",
-        explanation="A tree of height h+1 joins two of height h under one new node: 2^h - 1 inner nodes, one comparison each. Filling the leaves of the n trees of "
-        "the data takes n m inner products of length d.",
+        explanation="A tree of height h+1 joins two of height h under one new node: 2^h - 1 inner nodes, one "
+        "comparison each. Filling the leaves of the n trees of the data takes n m inner products of length d.",
         k=h,
         closed=2**h - 1,
         initial=0,
@@ -94,8 +95,8 @@ def theorem() -> Theorem:
     )
     visited = Induction(
         name="query",
-        explanation="A node is opened only if a firing leaf lies below it, so at most k nodes are opened on each of the h levels, and each opens two: with the root "
-        "at most 1 + 2 k h nodes are visited.",
+        explanation="A node is opened only if a firing leaf lies below it, so at most k nodes are opened on each "
+        "of the h levels, and each opens two: with the root at most 1 + 2 k h nodes are visited.",
         k=h,
         closed=1 + 2 * k * h,
         initial=1,
@@ -104,7 +105,8 @@ def theorem() -> Theorem:
     )
     height = Identity(
         name="height",
-        explanation="With m = 2^h leaves the height is log m / log 2: queries cost O(k log m), one changed leaf repairs a path of log m nodes.",
+        explanation="With m = 2^h leaves the height is log m / log 2: queries cost O(k log m), one changed leaf "
+        "repairs a path of log m nodes.",
         label="h",
         left=sp.log(2**h) / sp.log(2),
         right=h,
@@ -113,8 +115,8 @@ def theorem() -> Theorem:
     dot = sp.Sum(x[i, u] * x[j, u], (u, 1, d))
     gram = Identity(
         name="leaves from the Gram matrix",
-        explanation="A gradient step moves w by a combination of the data; its inner product with any x_j changes by the same combination of Gram entries, at a cost "
-        "independent of the dimension.",
+        explanation="A gradient step moves w by a combination of the data; its inner product with any x_j changes "
+        "by the same combination of Gram entries, at a cost independent of the dimension.",
         label=r"\langle w + \Delta w, x_j\rangle",
         left=sp.Sum((w[u] + sp.Sum(c[i] * x[i, u], (i, 1, n))) * x[j, u], (u, 1, d)),
         right=sp.Sum(w[u] * x[j, u], (u, 1, d)) + sp.Sum(c[i] * dot, (i, 1, n)),
@@ -122,16 +124,21 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Correlation trees find all firing neurons, exactly and in sublinear time",
-        statement=r"A max-tree over $m$ inner products returns exactly the $k$ leaves above a threshold in at most $1 + 2k\log_2 m$ visits; a changed leaf repairs "
-        r"$\log_2 m$ nodes; building takes $m - 1$ comparisons. With $k \le m^{4/5}$ a query costs $o(m)$. The selection has no error at any depth.",
-        assumptions=["m is a power of two (pad with leaves that never fire)", r"$k \le m^{4/5}$ for the sublinear cost"],
+        statement="A max-tree over $m$ inner products returns exactly the $k$ leaves above a threshold in at most "
+        r"$1 + 2k\log_2 m$ visits; a changed leaf repairs $\log_2 m$ nodes; building takes $m - 1$ comparisons. "
+        r"With $k \le m^{4/5}$ a query costs $o(m)$. The selection has no error at any depth.",
+        assumptions=[
+            "m is a power of two (pad with leaves that never fire)",
+            r"$k \le m^{4/5}$ for the sublinear cost",
+        ],
         sources=["Alman, Liang, Song, Zhang, Zhuo, NeurIPS 2023 (arXiv 2211.14227)", "the Gram update is derived here"],
         steps=[
             built,
             visited,
             Exhaustive(
                 name="queries are exact",
-                explanation="A tree over 8 leaves, run on all 256 firing patterns: the answer is the set of firing leaves, within the bound on visits.",
+                explanation="A tree over 8 leaves, run on all 256 firing patterns: the answer is the set of firing "
+                "leaves, within the bound on visits.",
                 claim=r"m = 8:\quad \mathrm{query}(F) = F,\ \text{visits} \le 1 + 2|F|\log_2 m\quad \forall F",
                 cases=_queries,
                 complete=False,
@@ -139,7 +146,8 @@ def theorem() -> Theorem:
             height,
             Exhaustive(
                 name="updates are exact",
-                explanation="The same tree, every pattern and every changed leaf: the repaired tree equals a new one, after log m repairs.",
+                explanation="The same tree, every pattern and every changed leaf: the repaired tree equals a new "
+                "one, after log m repairs.",
                 claim=r"m = 8:\quad \mathrm{update} = \mathrm{rebuild}\quad \forall F, \text{leaf}",
                 cases=_updates,
                 complete=False,
@@ -158,8 +166,9 @@ def theorem() -> Theorem:
             Mutation("2^h nodes", replace(built, closed=2**h)),
             Mutation("one child per level", replace(visited, closed=1 + k * h)),
             Mutation("natural logarithm", replace(height, left=sp.log(2**h))),
-            Mutation("coefficients not applied", replace(gram, right=sp.Sum(w[u] * x[j, u], (u, 1, d)) + sp.Sum(dot, (i, 1, n)))),
+            Mutation(
+                "coefficients not applied",
+                replace(gram, right=sp.Sum(w[u] * x[j, u], (u, 1, d)) + sp.Sum(dot, (i, 1, n))),
+            ),
         ],
     )
-
-

@@ -8,9 +8,10 @@ from fractions import Fraction
 
 import sympy as sp
 
-from .arguments import Induction, Limit
+from .calculus import Limit
 from .domain import above, at_least
 from .finite import Exhaustive
+from .induction import Induction
 from .model import Mutation, Theorem
 from .steps import Identity, Inequality
 
@@ -33,12 +34,14 @@ def _deepest() -> Iterator[tuple[object, bool]]:
 
 def theorem() -> Theorem:
     """Return the theorem."""
-    eps, c, size, x = *sp.symbols("epsilon c L", positive=True), sp.Symbol("x", nonnegative=True)
+    eps, c, size = sp.symbols("epsilon c L", positive=True)
+    x = sp.Symbol("x", nonnegative=True)
     k = sp.Symbol("k", integer=True, nonnegative=True)
     both = {eps: above(0), size: above(0)}
     solved = Identity(
         name="solve for the ratio",
-        explanation="Insert c = 1/((1+eps)^(1/L) - 1): then (c+1)/c is the L-th root of 1 + eps, so the error after L layers is eps.",
+        explanation="Insert c = 1/((1+eps)^(1/L) - 1): then (c+1)/c is the L-th root of 1 + eps, so the error "
+        "after L layers is eps.",
         label=r"\left(1 + \tfrac1c\right)^{L} - 1",
         left=((c + 1) / c).subs(c, needed_ratio(eps, size)) ** size - 1,
         right=eps,
@@ -46,7 +49,8 @@ def theorem() -> Theorem:
     )
     decreasing = Inequality(
         name="a larger ratio means a smaller error",
-        explanation="The derivative of the error with respect to c is negative, so the solved c is the smallest that suffices.",
+        explanation="The derivative of the error with respect to c is negative, so the solved c is the smallest "
+        "that suffices.",
         left=sp.simplify(sp.diff((1 + 1 / c) ** size, c)),
         relation="<",
         right=0,
@@ -54,7 +58,8 @@ def theorem() -> Theorem:
     )
     depth = Identity(
         name="solve for the depth",
-        explanation="At L = log(1+eps)/log(1+1/c) the logarithm of 1 + error is log(1+eps): beyond that depth the tolerance is exceeded.",
+        explanation="At L = log(1+eps)/log(1+1/c) the logarithm of 1 + error is log(1+eps): beyond that depth the "
+        "tolerance is exceeded.",
         label=r"L\,\log\left(1 + \tfrac1c\right)",
         left=allowed_depth(eps, c) * sp.log((c + 1) / c),
         right=sp.log(1 + eps),
@@ -71,9 +76,9 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="To keep an error at depth L, the ratio must grow in proportion to L",
-        statement=r"The error relative to the estimate after $L$ layers is at most $\varepsilon$ exactly if "
-        r"$c \ge 1/\left((1+\varepsilon)^{1/L} - 1\right)$, which lies between $L/\varepsilon$ and $L/\log(1+\varepsilon)$. "
-        r"A ratio $c$ allows at most $\log(1+\varepsilon)/\log(1+1/c)$ layers.",
+        statement=r"The error relative to the estimate after $L$ layers is at most $\varepsilon$ exactly if $c \ge "
+        r"1/\left((1+\varepsilon)^{1/L} - 1\right)$, which lies between $L/\varepsilon$ and "
+        r"$L/\log(1+\varepsilon)$. A ratio $c$ allows at most $\log(1+\varepsilon)/\log(1+1/c)$ layers.",
         assumptions=["the assumptions of the geometric law with a constant ratio", r"$\varepsilon > 0$"],
         sources=["Ebrahimi, Advani, Asudeh 2023 (arXiv 2306.09293) state the law; the converse is derived here"],
         steps=[
@@ -83,8 +88,8 @@ def theorem() -> Theorem:
             linear,
             Induction(
                 name="lower bound",
-                explanation="Bernoulli's inequality with the increment x per layer: (1+x)^L is at least 1 + L x. With x = 1/c the error "
-                "is at least L/c, so c must be at least L/eps.",
+                explanation="Bernoulli's inequality with the increment x per layer: (1+x)^L is at least 1 + L x. "
+                "With x = 1/c the error is at least L/c, so c must be at least L/eps.",
                 k=k,
                 closed=1 + k * x,
                 initial=1,
@@ -95,8 +100,8 @@ def theorem() -> Theorem:
             ),
             Inequality(
                 name="upper bound",
-                explanation="exp(x) - 1 is at least x; with x = log(1+eps)/L the denominator of the ratio is at least that, so the ratio "
-                "is at most L/log(1+eps).",
+                explanation="exp(x) - 1 is at least x; with x = log(1+eps)/L the denominator of the ratio is at "
+                "least that, so the ratio is at most L/log(1+eps).",
                 left=sp.exp(x) - 1,
                 relation=">=",
                 right=x,
@@ -104,7 +109,8 @@ def theorem() -> Theorem:
             ),
             Identity(
                 name="share of the sum that must be selected",
-                explanation="As a share of a node's whole weighted sum, the active nodes must carry (1+eps)^(-1/L) of it.",
+                explanation="As a share of a node's whole weighted sum, the active nodes must carry (1+eps)^(-1/L) "
+                "of it.",
                 label=r"\frac{c}{c+1}",
                 left=needed_ratio(eps, size) / (needed_ratio(eps, size) + 1),
                 right=(1 + eps) ** (-1 / size),
@@ -112,7 +118,8 @@ def theorem() -> Theorem:
             ),
             Exhaustive(
                 name="deepest networks with error at most 1",
-                explanation="The estimate stays within a factor 2 of the exact value for 1, 3, 7 and 69 layers at the ratios 1, 5, 10, 100.",
+                explanation="The estimate stays within a factor 2 of the exact value for 1, 3, 7 and 69 layers at "
+                "the ratios 1, 5, 10, 100.",
                 claim=r"\max\{L : (1+1/c)^L \le 2\} = 1, 3, 7, 69 \quad (c = 1, 5, 10, 100)",
                 cases=_deepest,
                 complete=True,
@@ -125,5 +132,3 @@ def theorem() -> Theorem:
             Mutation("slope 1/eps instead of 1/log(1+eps)", replace(linear, value=1 / eps)),
         ],
     )
-
-

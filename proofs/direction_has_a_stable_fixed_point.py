@@ -10,9 +10,10 @@ import mpmath
 import sympy as sp
 
 from .arc_cosine_kernel import kernel
-from .arguments import Induction, Limit
+from .calculus import Limit
 from .domain import above, between, integers
 from .finite import Numeric
+from .induction import Induction
 from .model import Mutation, Theorem
 from .steps import Identity, Inequality
 
@@ -50,8 +51,9 @@ def theorem() -> Theorem:
     angles, grows = {theta: between(0, sp.pi)}, {s: above(1)}
     step = Identity(
         name="one layer maps the correlation",
-        explanation="With weights of variance 2/n, n units contribute sqrt(q q_hat) F/2 each to the cross moment, where F = f(rho); q/2 each "
-        "to the exact and g q_hat/2 each to the sampled second moment, g = s^2. Divide: the new correlation is F/s.",
+        explanation="With weights of variance 2/n, n units contribute sqrt(q q_hat) F/2 each to the cross moment, "
+        "where F = f(rho); q/2 each to the exact and g q_hat/2 each to the sampled second moment, g = s^2. Divide: "
+        "the new correlation is F/s.",
         label=r"\rho'",
         left=total(sp.sqrt(q * other) * value) / sp.sqrt(total(q) * total(s**2 * other)),
         right=value / s,
@@ -59,8 +61,8 @@ def theorem() -> Theorem:
     )
     contraction = Inequality(
         name="contraction",
-        explanation="The slope of f is (pi - theta)/pi, at most 1, so that of f/s is at most 1/s, which is below 1: two correlations come "
-        "closer by that factor in each layer.",
+        explanation="The slope of f is (pi - theta)/pi, at most 1, so that of f/s is at most 1/s, which is below "
+        "1: two correlations come closer by that factor in each layer.",
         left=(sp.pi - theta) / (sp.pi * s),
         relation="<=",
         right=1 / s,
@@ -68,7 +70,8 @@ def theorem() -> Theorem:
     )
     positive = Inequality(
         name="never below 1/(pi sqrt g)",
-        explanation="From the second layer on the correlation is nonnegative (theta at most pi/2), and then f is at least 1/pi.",
+        explanation="From the second layer on the correlation is nonnegative (theta at most pi/2), and then f is "
+        "at least 1/pi.",
         left=kernel(theta) / s,
         relation=">=",
         right=1 / (sp.pi * s),
@@ -76,7 +79,8 @@ def theorem() -> Theorem:
     )
     converges = Induction(
         name="geometric convergence",
-        explanation="The distance from the fixed point shrinks at least by the factor 1/s = 1/sqrt(g) a layer: after k layers by g^(-k/2).",
+        explanation="The distance from the fixed point shrinks at least by the factor 1/s = 1/sqrt(g) a layer: "
+        "after k layers by g^(-k/2).",
         k=k,
         closed=d * s**-k,
         initial=d,
@@ -85,11 +89,19 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="In ReLU networks sampling never loses the direction; it settles at a positive correlation",
-        statement=r"With growth factor $g > 1$ the correlation of exact and sampled pre-activations obeys $\rho' = f(\rho)/\sqrt g$. It converges "
-        r"geometrically, from any start, to the only solution of $\rho^* = f(\rho^*)/\sqrt g$, and "
-        r"$\frac{1}{\pi\sqrt g} \le \rho^* \le \frac{1}{\sqrt g} < 1$; the norm grows like $g^{k/2}$.",
-        assumptions=["wide ReLU network with He initialisation (Gaussian pre-activations)", "the growth factor $g > 1$ is the same in each layer"],
-        sources=["Cho, Saul 2009 for the kernel", "Schoenholz et al., ICLR 2017 (arXiv 1611.01232) for the method", "Banach's fixed point theorem"],
+        statement=r"With growth factor $g > 1$ the correlation of exact and sampled pre-activations obeys $\rho' = "
+        r"f(\rho)/\sqrt g$. It converges geometrically, from any start, to the only solution of $\rho^* = "
+        r"f(\rho^*)/\sqrt g$, and $\frac{1}{\pi\sqrt g} \le \rho^* \le \frac{1}{\sqrt g} < 1$; the norm grows like "
+        "$g^{k/2}$.",
+        assumptions=[
+            "wide ReLU network with He initialisation (Gaussian pre-activations)",
+            "the growth factor $g > 1$ is the same in each layer",
+        ],
+        sources=[
+            "Cho, Saul 2009 for the kernel",
+            "Schoenholz et al., ICLR 2017 (arXiv 1611.01232) for the method",
+            "Banach's fixed point theorem",
+        ],
         steps=[
             step,
             Inequality(
@@ -113,8 +125,8 @@ def theorem() -> Theorem:
             positive,
             Limit(
                 name="linear networks lose the direction",
-                explanation="Without the nonlinearity f(rho) = rho, and with sqrt(g) = 1 + d the correlation (1+d)^(-k) tends to 0: "
-                "rectification is what saves the direction.",
+                explanation="Without the nonlinearity f(rho) = rho, and with sqrt(g) = 1 + d the correlation "
+                "(1+d)^(-k) tends to 0: rectification is what saves the direction.",
                 body=(1 + d) ** -k,
                 variable=k,
                 to=sp.oo,
@@ -131,11 +143,13 @@ def theorem() -> Theorem:
         ],
         mutations=[
             Mutation("g instead of sqrt(g)", replace(step, right=value / s**2)),
-            Mutation("growth below 1 allowed", replace(contraction, right=1, domain={**angles, s: above(sp.Rational(1, 2))})),
+            Mutation(
+                "growth below 1 allowed", replace(contraction, right=1, domain={**angles, s: above(sp.Rational(1, 2))})
+            ),
             Mutation("1/s claimed as lower bound", replace(positive, right=1 / s)),
-            Mutation("bound claimed for obtuse angles", replace(positive, domain={theta: between(0, sp.pi), s: above(1)})),
+            Mutation(
+                "bound claimed for obtuse angles", replace(positive, domain={theta: between(0, sp.pi), s: above(1)})
+            ),
             Mutation("convergence at twice the rate", replace(converges, closed=d * s ** (-2 * k))),
         ],
     )
-
-

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import sympy as sp
 
-from .arguments import Induction, Limit
+from .calculus import Limit
 from .domain import above, integers
 from .finite import Exhaustive
+from .induction import Induction
 from .model import Mutation, Theorem
 from .steps import Identity, Inequality
 
@@ -45,16 +46,17 @@ def theorem() -> Theorem:
     rest = sp.Sum((1 - d[i]) * a[i] * w[i], (i, 1, n))
     keeps = Identity(
         name="one node keeps the fraction c/(c+1)",
-        explanation="Call s the inactive nodes' weighted sum. By assumption the active nodes' sum is c s, so the exact value is "
-        "c s + s, and the active sum c s is the fraction c/(c+1) of it.",
+        explanation="Call s the inactive nodes' weighted sum. By assumption the active nodes' sum is c s, so the "
+        "exact value is c s + s, and the active sum c s is the fraction c/(c+1) of it.",
         left=shrink * (c * s + s),
         right=c * s,
         domain=ratio,
     )
     induction = Induction(
         name="induction over the layers",
-        explanation="Before the first layer nothing is lost: the factor is 1. If after k layers every value is the factor times "
-        "the exact value, one more layer multiplies the factor by c/(c+1). So after k layers it is (c/(c+1))^k.",
+        explanation="Before the first layer nothing is lost: the factor is 1. If after k layers every value is the "
+        "factor times the exact value, one more layer multiplies the factor by c/(c+1). So after k layers it is "
+        "(c/(c+1))^k.",
         k=k,
         closed=shrink**k,
         initial=1,
@@ -63,7 +65,8 @@ def theorem() -> Theorem:
     )
     relative = Identity(
         name="error relative to the estimate",
-        explanation="The estimate is r = (c/(c+1))^k times the exact value, so |exact - estimate| / |estimate| = 1/r - 1.",
+        explanation="The estimate is r = (c/(c+1))^k times the exact value, so |exact - estimate| / |estimate| = "
+        "1/r - 1.",
         label=r"\frac{|a_k - \hat a_k|}{|\hat a_k|}",
         left=(1 - shrink**k) / shrink**k,
         right=estimate,
@@ -71,8 +74,8 @@ def theorem() -> Theorem:
     )
     bernoulli = Induction(
         name="at least linear in the depth",
-        explanation="With the increment 1/c at each layer, (1 + 1/c)^k is at least 1 + k/c (Bernoulli's inequality, by induction): "
-        "the error is at least k/c, whatever the ratio, and so exceeds every bound.",
+        explanation="With the increment 1/c at each layer, (1 + 1/c)^k is at least 1 + k/c (Bernoulli's "
+        "inequality, by induction): the error is at least k/c, whatever the ratio, and so exceeds every bound.",
         k=k,
         closed=1 + k / c,
         initial=1,
@@ -91,21 +94,22 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="The error of deterministic node selection compounds geometrically with depth",
-        statement=r"If in every layer and at every node the active nodes' weighted sum is $c$ times that of the inactive nodes, "
-        r"then after $k$ linear layers $\hat a_k = \left(\frac{c}{c+1}\right)^k a_k$: the error relative to the estimate is "
-        r"$\left(\frac{c+1}{c}\right)^k - 1$, relative to the exact value $1 - \left(\frac{c}{c+1}\right)^k$.",
+        statement="If in every layer and at every node the active nodes' weighted sum is $c$ times that of the "
+        r"inactive nodes, then after $k$ linear layers $\hat a_k = \left(\frac{c}{c+1}\right)^k a_k$: the error "
+        r"relative to the estimate is $\left(\frac{c+1}{c}\right)^k - 1$, relative to the exact value $1 - "
+        r"\left(\frac{c}{c+1}\right)^k$.",
         assumptions=[
             "linear activations; the inactive nodes of a layer are replaced by 0",
             r"a perfect selection: at every node the active part is the same multiple $c > 0$ of the inactive part "
-            r"(for the factor by which a layer shrinks; $c \ge 1$ in the source)",
+            r"(the source takes $c \ge 1$)",
             r"the exact values are not 0, so that relative errors exist",
         ],
         sources=["Ebrahimi, Advani, Asudeh 2023 (arXiv 2306.09293; EDBT 2025): the form relative to the estimate"],
         steps=[
             Identity(
                 name="a node's value splits in two",
-                explanation="Mark the n nodes of the layer before by d = 1 (active) or 0 (inactive). A node's exact value a', the "
-                "weighted sum of all, is the active part plus the inactive part.",
+                explanation="Mark the n nodes of the layer before by d = 1 (active) or 0 (inactive). A node's "
+                "exact value a', the weighted sum of all, is the active part plus the inactive part.",
                 label=r"a'",
                 left=sp.Sum(a[i] * w[i], (i, 1, n)),
                 right=part + rest,
@@ -114,8 +118,9 @@ def theorem() -> Theorem:
             keeps,
             Identity(
                 name="a common factor passes through",
-                explanation="If every input of a layer already is a factor lambda times its exact value, the active sum is lambda times "
-                "the exact active sum, whichever nodes are active. So each layer multiplies the factor by c/(c+1).",
+                explanation="If every input of a layer already is a factor lambda times its exact value, the "
+                "active sum is lambda times the exact active sum, whichever nodes are active. So each layer "
+                "multiplies the factor by c/(c+1).",
                 left=sp.Sum(d[i] * (lam * a[i]) * w[i], (i, 1, n)),
                 right=lam * part,
                 domain={n: integers(1)},
@@ -124,8 +129,8 @@ def theorem() -> Theorem:
             relative,
             Identity(
                 name="error relative to the exact value",
-                explanation="With the same factor r = (c/(c+1))^k, |exact - estimate| / |exact| = 1 - r. The two normalisations carry "
-                "the same information: with e relative to the estimate this is e/(1+e).",
+                explanation="With the same factor r = (c/(c+1))^k, |exact - estimate| / |exact| = 1 - r. The two "
+                "normalisations carry the same information: with e relative to the estimate this is e/(1+e).",
                 label=r"\frac{|a_k - \hat a_k|}{|a_k|}",
                 left=estimate / (1 + estimate),
                 right=exact,
@@ -133,7 +138,8 @@ def theorem() -> Theorem:
             ),
             Inequality(
                 name="every layer adds error",
-                explanation="From layer k to k+1 the error relative to the estimate grows strictly: by the factor 1 + 1/c on 1 + error.",
+                explanation="From layer k to k+1 the error relative to the estimate grows strictly: by the factor "
+                "1 + 1/c on 1 + error.",
                 left=((c + 1) / c) ** k / c,
                 relation=">",
                 right=0,
@@ -174,4 +180,3 @@ def theorem() -> Theorem:
             Mutation("ratio c = 0 allowed", replace(relative, domain={k: integers(0), c: above(-1)})),
         ],
     )
-

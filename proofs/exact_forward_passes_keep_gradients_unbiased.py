@@ -9,9 +9,9 @@ from itertools import product
 
 import sympy as sp
 
-from .arguments import Induction
 from .domain import above, integers
 from .finite import Exhaustive
+from .induction import Induction
 from .model import Mutation, Theorem
 from .steps import Identity
 
@@ -55,8 +55,9 @@ def theorem() -> Theorem:
 
     product_mean = Identity(
         name="one backward product",
-        explanation="The slopes D come from the exact forward pass, so they are constants. Scales are drawn afresh, so means of scales and of signals "
-        "multiply: with the mean signal delta after the layer, averaging each Bernoulli scale over its two outcomes leaves the exact product.",
+        explanation="The slopes D come from the exact forward pass, so they are constants. Scales are drawn "
+        "afresh, so means of scales and of signals multiply: with the mean signal delta after the layer, averaging "
+        "each Bernoulli scale over its two outcomes leaves the exact product.",
         label=r"\mathbb{E}\,\hat\delta'_i",
         left=sp.Sum(slope[i] * w[i, j] * mean_scale(j) * delta[j], (j, 1, m)),
         right=slope[i] * sp.Sum(w[i, j] * delta[j], (j, 1, m)),
@@ -64,17 +65,18 @@ def theorem() -> Theorem:
     )
     recursion = Identity(
         name="a bias would have to come from a layer above",
-        explanation="So the bias e of the signal obeys the same linear recursion without a source. It is 0 at the output, where the signal is exact; "
-        "hence it is 0 at every layer.",
+        explanation="So the bias e of the signal obeys the same linear recursion without a source. It is 0 at the "
+        "output, where the signal is exact; hence it is 0 at every layer.",
         label=r"e'_i",
-        left=sp.Sum(slope[i] * w[i, j] * (delta[j] + bias[j]), (j, 1, m)) - slope[i] * sp.Sum(w[i, j] * delta[j], (j, 1, m)),
+        left=sp.Sum(slope[i] * w[i, j] * (delta[j] + bias[j]), (j, 1, m))
+        - slope[i] * sp.Sum(w[i, j] * delta[j], (j, 1, m)),
         right=slope[i] * sp.Sum(w[i, j] * bias[j], (j, 1, m)),
         domain=sizes,
     )
     weight = Identity(
         name="weight gradients",
-        explanation="The weight gradient sums over the examples of the batch, with exact activations A. Sampling the examples with unbiased scales "
-        "independent of the signals leaves the mean exact.",
+        explanation="The weight gradient sums over the examples of the batch, with exact activations A. Sampling "
+        "the examples with unbiased scales independent of the signals leaves the mean exact.",
         label=r"\mathbb{E}\,\hat G_{ij}",
         left=sp.Sum(a[b, i] * mean_scale(b) * delta[b, j], (b, 1, rows)),
         right=sp.Sum(a[b, i] * delta[b, j], (b, 1, rows)),
@@ -82,8 +84,8 @@ def theorem() -> Theorem:
     )
     spread = Induction(
         name="what compounds is the variance",
-        explanation="Unbiased does not mean accurate: with 1 + v for the mean squared scale, a chain of k backward products multiplies the second moment "
-        "by (1 + v)^k.",
+        explanation="Unbiased does not mean accurate: with 1 + v for the mean squared scale, a chain of k backward "
+        "products multiplies the second moment by (1 + v)^k.",
         k=k,
         closed=(1 + v) ** k,
         initial=1,
@@ -92,10 +94,17 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="With an exact forward pass sampled gradients stay unbiased",
-        statement=r"If activations and slopes come from an exact forward pass, and only the backward products are sampled with unbiased, independent "
-        r"scales, then every gradient is unbiased, at any depth and for any activation function.",
-        assumptions=["exact forward pass", "unbiased scales (here Bernoulli), drawn afresh for each product, independent of the data"],
-        sources=["Adelman, Levy, Hakimi, Silberstein, NeurIPS 2021 (arXiv 1805.08079)", "Liu et al., NeurIPS 2023 (arXiv 2305.15265)"],
+        statement="If activations and slopes come from an exact forward pass, and only the backward products are "
+        "sampled with unbiased, independent scales, then every gradient is unbiased, at any depth and for any "
+        "activation function.",
+        assumptions=[
+            "exact forward pass",
+            "unbiased scales (here Bernoulli), drawn afresh for each product, independent of the data",
+        ],
+        sources=[
+            "Adelman, Levy, Hakimi, Silberstein, NeurIPS 2021 (arXiv 1805.08079)",
+            "Liu et al., NeurIPS 2023 (arXiv 2305.15265)",
+        ],
         steps=[
             product_mean,
             recursion,
@@ -103,7 +112,8 @@ def theorem() -> Theorem:
             spread,
             Exhaustive(
                 name="against enumeration",
-                explanation="Three backward products of two nodes with given slopes: the mean over all 64 outcomes is the exact signal.",
+                explanation="Three backward products of two nodes with given slopes: the mean over all 64 outcomes "
+                "is the exact signal.",
                 claim=r"\sum_{\text{outcomes}} P\,\hat\delta_0 = \delta_0",
                 cases=_enumerated,
                 complete=False,
@@ -112,7 +122,10 @@ def theorem() -> Theorem:
         mutations=[
             Mutation("scales without the factor 1/p", replace(product_mean, left=_unscaled(slope, w, delta, p))),
             Mutation("slopes applied twice", replace(recursion, right=slope[i] * recursion.right)),
-            Mutation("a weight gradient of absolute signals", replace(weight, right=sp.Sum(a[b, i] * delta[b, j] ** 2, (b, 1, rows)))),
+            Mutation(
+                "a weight gradient of absolute signals",
+                replace(weight, right=sp.Sum(a[b, i] * delta[b, j] ** 2, (b, 1, rows))),
+            ),
             Mutation("variance linear in depth", replace(spread, closed=1 + k * v)),
         ],
     )

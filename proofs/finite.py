@@ -35,9 +35,11 @@ class Exhaustive(Step):
     kind: ClassVar[str] = "exhaustive"
 
     def formula(self) -> str:
+        """Return the claim in LaTeX."""
         return self.claim
 
     def decide(self) -> Outcome:
+        """Return the verdict with its evidence."""
         if not self.claim.strip():
             return Outcome("failed", "no claim is stated")
         count = 0
@@ -70,9 +72,11 @@ class Numeric(Step):
     kind: ClassVar[str] = "numeric"
 
     def formula(self) -> str:
+        """Return the claim in LaTeX."""
         return self.claim
 
     def decide(self) -> Outcome:
+        """Return the verdict with its evidence."""
         if not self.claim.strip() or not 0 < self.tolerance < 1:
             return Outcome("failed", "no claim is stated, or the tolerance is not between 0 and 1")
         places, worst = [], mpmath.mpf(0)
@@ -97,9 +101,11 @@ class Cited(Step):
     kind: ClassVar[str] = "cited"
 
     def formula(self) -> str:
+        """Return the claim in LaTeX."""
         return self.claim
 
     def decide(self) -> Outcome:
+        """Return the verdict with its evidence."""
         if not (self.claim.strip() and self.source.strip()):
             return Outcome("failed", "a citation needs a claim and a source")
         return Outcome("cited", self.source)

@@ -33,8 +33,8 @@ def theorem() -> Theorem:
     size = {n: integers(2), c: integers(1)}
     proportional = Identity(
         name="norm-proportional draws",
-        explanation="All rows of W have equal expected norms, so p_i is proportional to the activation a_i. The scale's variance "
-        "(1/p_i - 1)/c on each squared activation adds up to a difference of squares.",
+        explanation="All rows of W have equal expected norms, so p_i is proportional to the activation a_i. The "
+        "scale's variance (1/p_i - 1)/c on each squared activation adds up to a difference of squares.",
         label=r"\sum_i a_i^2\,\Sigma_{ii}",
         left=sp.Sum(a[i] ** 2 * (total / a[i] - 1) / c, (i, 1, n)),
         right=(total**2 - squares) / c,
@@ -42,7 +42,8 @@ def theorem() -> Theorem:
     )
     optimal = Identity(
         name="growth factor of norm-optimal draws",
-        explanation="Write S_2 for the sum of squares; the squared sum is n S_2/pi. Divide what the layer passes on by what came in.",
+        explanation="Write S_2 for the sum of squares; the squared sum is n S_2/pi. Divide what the layer passes "
+        "on by what came in.",
         label="g",
         left=(square + (n * square / sp.pi - square) / c) / square,
         right=growth_norm_optimal(n, c),
@@ -58,8 +59,8 @@ def theorem() -> Theorem:
     )
     bernoulli = Identity(
         name="norm-optimal Bernoulli without clipping",
-        explanation="With keep probabilities k a_i / sum a, the mean of the squared scale is 1/p_i: together the squared sum over k, "
-        "so g = n/(pi k) when the sums are replaced by their means.",
+        explanation="With keep probabilities k a_i / sum a, the mean of the squared scale is 1/p_i: together the "
+        "squared sum over k, so g = n/(pi k) when the sums are replaced by their means.",
         label=r"\sum_i a_i^2/p_i",
         left=sp.Sum(a[i] ** 2 * total / (k * a[i]), (i, 1, n)),
         right=total**2 / k,
@@ -67,15 +68,18 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Growth factors of sampling in wide ReLU networks",
-        statement=r"With He initialisation and ReLU, one layer of unbiased inner sampling multiplies the second moment of the pre-activations "
-        r"by $g = 1/p$ (Bernoulli), $1 + (n-1)/c$ (uniform with replacement), $1 + (n/\pi - 1)/c$ (norm-optimal with replacement), "
-        r"$n/(\pi k)$ (norm-optimal Bernoulli, unclipped).",
+        statement="With He initialisation and ReLU, one layer of unbiased inner sampling multiplies the second "
+        "moment of the pre-activations by $g = 1/p$ (Bernoulli), $1 + (n-1)/c$ (uniform with replacement), $1 + "
+        r"(n/\pi - 1)/c$ (norm-optimal with replacement), $n/(\pi k)$ (norm-optimal Bernoulli, unclipped).",
         assumptions=[
             "width n large: sums over nodes are replaced by n times their mean (law of large numbers)",
             "pre-activations are centred Gaussian over the weights; rows of the weights have equal norms",
             "unbiased scales, independent of the weights of their layer",
         ],
-        sources=["Derived here; mean-field setting as in Schoenholz, Gilmer, Ganguli, Sohl-Dickstein, ICLR 2017 (arXiv 1611.01232)"],
+        sources=[
+            "Derived here; mean-field setting as in Schoenholz, Gilmer, Ganguli, Sohl-Dickstein, ICLR 2017 (arXiv "
+            "1611.01232)"
+        ],
         steps=[
             Identity(
                 name="He initialisation keeps the exact second moment",
@@ -97,9 +101,11 @@ def theorem() -> Theorem:
             proportional,
             Cited(
                 name="sums concentrate",
-                explanation="The squared sum of n independent rectified Gaussians is about n/pi times the sum of squares: the ratio of their "
-                "means is 1/pi (theorem on rectified Gaussians), and sums concentrate about means.",
-                claim=r"\frac{\left(\sum_i a_i\right)^2}{n\sum_i a_i^2} \to \frac1\pi \quad \text{almost surely as } n \to \infty",
+                explanation="The squared sum of n independent rectified Gaussians is about n/pi times the sum of "
+                "squares: the ratio of their means is 1/pi (theorem on rectified Gaussians), and sums concentrate "
+                "about means.",
+                claim=r"\frac{\left(\sum_i a_i\right)^2}{n\sum_i a_i^2} \to \frac1\pi \quad \text{almost surely as "
+                r"} n \to \infty",
                 source="Strong law of large numbers, e.g. Durrett, Probability: Theory and Examples, theorem 2.4.1",
             ),
             optimal,

@@ -9,9 +9,10 @@ from itertools import product
 
 import sympy as sp
 
-from .arguments import Induction, Limit
+from .calculus import Limit
 from .domain import Range, inside, integers
 from .finite import Exhaustive
+from .induction import Induction
 from .model import Mutation, Theorem
 from .signed_projections_collide_with_angle import collision
 from .steps import Identity, Inequality
@@ -50,7 +51,8 @@ def theorem() -> Theorem:
     s, t, joint, q = sp.symbols("s_i s_j s_ij q", positive=True)
     in_bucket = Induction(
         name="one bucket of K bits",
-        explanation="The bits use independent projections: each multiplies the probability of sharing the bucket by q = 1 - theta/pi.",
+        explanation="The bits use independent projections: each multiplies the probability of sharing the bucket "
+        "by q = 1 - theta/pi.",
         k=k,
         closed=q**k,
         initial=1,
@@ -59,7 +61,8 @@ def theorem() -> Theorem:
     )
     missed = Induction(
         name="missed by all tables",
-        explanation="A node is missed only if each of the L independent tables misses it; the probability of being retrieved is 1 minus that.",
+        explanation="A node is missed only if each of the L independent tables misses it; the probability of being "
+        "retrieved is 1 minus that.",
         k=size,
         closed=(1 - s) ** size,
         initial=1,
@@ -68,8 +71,9 @@ def theorem() -> Theorem:
     )
     inclusion = Identity(
         name="both retrieved",
-        explanation="Inclusion and exclusion: 1 minus (i missed) minus (j missed) plus (both missed). One table misses both with probability "
-        "1 - s_i - s_j + s_ij. Written with the probability u of missing, the covariance is what the joint term differs by.",
+        explanation="Inclusion and exclusion: 1 minus (i missed) minus (j missed) plus (both missed). One table "
+        "misses both with probability 1 - s_i - s_j + s_ij. Written with the probability u of missing, the "
+        "covariance is what the joint term differs by.",
         label=r"S_{ij} - P_i P_j",
         left=both_retrieved(s, t, joint, tables) - retrieved(s, tables) * retrieved(t, tables),
         right=(1 - s - t + joint) ** tables - ((1 - s) * (1 - t)) ** tables,
@@ -85,8 +89,8 @@ def theorem() -> Theorem:
     )
     falling = Inequality(
         name="buckets fall with the angle",
-        explanation="The derivative of (1 - theta/pi)^K with respect to the angle is negative inside (0, pi): so the nearest nodes are the likeliest to be "
-        "retrieved.",
+        explanation="The derivative of (1 - theta/pi)^K with respect to the angle is negative inside (0, pi): so "
+        "the nearest nodes are the likeliest to be retrieved.",
         left=sp.diff(collision(theta) ** bits, theta),
         relation="<",
         right=0,
@@ -94,10 +98,14 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Retrieval probabilities of K bits and L tables",
-        statement=r"With $s_j = (1 - \theta_j/\pi)^K$ a node is retrieved with probability $P_j = 1 - (1 - s_j)^L$, two nodes together with "
-        r"$S_{ij} = 1 - (1-s_i)^L - (1-s_j)^L + (1 - s_i - s_j + s_{ij})^L$, "
-        r"$s_{ij} = \left(1 - (\theta_i + \theta_j + \theta_{ij})/(2\pi)\right)^K$; so $\operatorname{Cov} = S_{ij} - P_iP_j$ is known exactly.",
-        assumptions=["independent Gaussian projections for all bits and tables", "the active set is the union of the L buckets: no cap, no random fill"],
+        statement=r"With $s_j = (1 - \theta_j/\pi)^K$ a node is retrieved with probability $P_j = 1 - (1 - s_j)^L$, "
+        "two nodes together with $S_{ij} = 1 - (1-s_i)^L - (1-s_j)^L + (1 - s_i - s_j + s_{ij})^L$, $s_{ij} = "
+        r"\left(1 - (\theta_i + \theta_j + \theta_{ij})/(2\pi)\right)^K$; so $\operatorname{Cov} = S_{ij} - P_iP_j$ "
+        "is known exactly.",
+        assumptions=[
+            "independent Gaussian projections for all bits and tables",
+            "the active set is the union of the L buckets: no cap, no random fill",
+        ],
         sources=["Indyk, Motwani, STOC 1998 for K bits and L tables", "the joint law is derived here"],
         steps=[
             in_bucket,
@@ -123,7 +131,8 @@ def theorem() -> Theorem:
             ),
             Inequality(
                 name="more bits retrieve less",
-                explanation="One more bit multiplies the bucket's probability by q, at most 1; so a bucket becomes less likely by q^K (1 - q).",
+                explanation="One more bit multiplies the bucket's probability by q, at most 1; so a bucket becomes "
+                "less likely by q^K (1 - q).",
                 left=q**bits - q ** (bits + 1),
                 relation=">=",
                 right=0,
@@ -131,7 +140,8 @@ def theorem() -> Theorem:
             ),
             Limit(
                 name="many tables retrieve everything",
-                explanation="For a bucket of positive probability, written as s = 1 - 1/(1+q), the miss probability vanishes as tables are added.",
+                explanation="For a bucket of positive probability, written as s = 1 - 1/(1+q), the miss "
+                "probability vanishes as tables are added.",
                 body=(1 + q) ** -tables,
                 variable=tables,
                 to=sp.oo,
@@ -140,7 +150,8 @@ def theorem() -> Theorem:
             ),
             Exhaustive(
                 name="against enumeration",
-                explanation="For bucket probabilities 1/3, 1/4 and joint 1/8, the formula equals the sum over all joint outcomes of 1 to 4 tables.",
+                explanation="For bucket probabilities 1/3, 1/4 and joint 1/8, the formula equals the sum over all "
+                "joint outcomes of 1 to 4 tables.",
                 claim=r"S_{ij} = \sum_{\text{outcomes}} P\,[i\ \text{retrieved}]\,[j\ \text{retrieved}]",
                 cases=_enumerated,
                 complete=False,
@@ -149,10 +160,11 @@ def theorem() -> Theorem:
         mutations=[
             Mutation("K and L exchanged", replace(in_bucket, closed=1 - (1 - q) ** k)),
             Mutation("covariance of independent nodes", replace(inclusion, right=sp.Integer(0))),
-            Mutation("joint bucket counted twice", replace(inclusion, right=(1 - s - t + 2 * joint) ** tables - ((1 - s) * (1 - t)) ** tables)),
+            Mutation(
+                "joint bucket counted twice",
+                replace(inclusion, right=(1 - s - t + 2 * joint) ** tables - ((1 - s) * (1 - t)) ** tables),
+            ),
             Mutation("retrieval claimed to rise with the angle", replace(falling, relation=">")),
             Mutation("one hit missing in all tables", replace(missed, closed=1 - s**size)),
         ],
     )
-
-

@@ -8,9 +8,10 @@ from fractions import Fraction
 
 import sympy as sp
 
-from .arguments import Induction, Limit
+from .calculus import Limit
 from .domain import above, inside, integers, real
 from .finite import Exhaustive
+from .induction import Induction
 from .model import Mutation, Theorem
 from .signed_projections_collide_with_angle import collision
 from .steps import Identity, Inequality
@@ -29,8 +30,9 @@ def theorem() -> Theorem:
     half = sp.Rational(1, 2)
     distance = Induction(
         name="L2-ALSH: distance",
-        explanation="Let r = |w|^2 and t = q.w with |q| = 1. Without extra coordinates |w - q|^2 = r - 2t + 1. The coordinate m+1 is r^(2^m) against 1/2: its "
-        "square cancels the last power and adds the next one. So the distance depends on t up to a vanishing power.",
+        explanation="Let r = |w|^2 and t = q.w with |q| = 1. Without extra coordinates |w - q|^2 = r - 2t + 1. The "
+        "coordinate m+1 is r^(2^m) against 1/2: its square cancels the last power and adds the next one. So the "
+        "distance depends on t up to a vanishing power.",
         k=m,
         closed=1 + m / 4 - 2 * t + r ** (2**m),
         initial=r - 2 * t + 1,
@@ -39,8 +41,8 @@ def theorem() -> Theorem:
     )
     norm = Induction(
         name="Sign-ALSH: norm",
-        explanation="With coordinates 1/2 - r^(2^m) against 0, the inner product stays t, and the squared norm telescopes in the same way: nearly equal for "
-        "all w, so the angle orders by t up to a vanishing power.",
+        explanation="With coordinates 1/2 - r^(2^m) against 0, the inner product stays t, and the squared norm "
+        "telescopes in the same way: nearly equal for all w, so the angle orders by t up to a vanishing power.",
         k=m,
         closed=m / 4 + r ** (2**m),
         initial=r,
@@ -49,7 +51,8 @@ def theorem() -> Theorem:
     )
     simple = Identity(
         name="Simple-LSH: exact",
-        explanation="One coordinate, the root of 1 - |w|^2 against 0, makes the norm 1; for a unit query the squared distance is 2 - 2t without remainder.",
+        explanation="One coordinate, the root of 1 - |w|^2 against 0, makes the norm 1; for a unit query the "
+        "squared distance is 2 - 2t without remainder.",
         label=r"\|P(w) - Q(q)\|^2",
         left=sp.Sum((w[i] - q[i]) ** 2, (i, 1, d)) + (1 - sp.Sum(w[i] ** 2, (i, 1, d))),
         right=1 + sp.Sum(q[i] ** 2, (i, 1, d)) - 2 * sp.Sum(q[i] * w[i], (i, 1, d)),
@@ -65,9 +68,11 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Inner products become distances or angles by three transforms",
-        statement=r"For unit $q$ and $\|w\| \le U < 1$: L2-ALSH, $P(w) = [w; \|w\|^2; \dots; \|w\|^{2^m}]$, $Q(q) = [q; \tfrac12; \dots; \tfrac12]$, has "
-        r"$\|P(w) - Q(q)\|^2 = 1 + m/4 - 2\,q\cdot w + \|w\|^{2^{m+1}}$; Sign-ALSH, $P(w) = [w; \tfrac12 - \|w\|^2; \dots]$, $Q(q) = [q; 0; \dots; 0]$, has "
-        r"$\|P(w)\|^2 = m/4 + \|w\|^{2^{m+1}}$; Simple-LSH, $P(w) = [w; \sqrt{1 - \|w\|^2}]$, $Q(q) = [q; 0]$, has unit norms and $P \cdot Q = q\cdot w$.",
+        statement=r"For unit $q$ and $\|w\| \le U < 1$: L2-ALSH, $P(w) = [w; \|w\|^2; \dots; \|w\|^{2^m}]$, $Q(q) = "
+        r"[q; \tfrac12; \dots; \tfrac12]$, has $\|P(w) - Q(q)\|^2 = 1 + m/4 - 2\,q\cdot w + \|w\|^{2^{m+1}}$; "
+        r"Sign-ALSH, $P(w) = [w; \tfrac12 - \|w\|^2; \dots]$, $Q(q) = [q; 0; \dots; 0]$, has $\|P(w)\|^2 = m/4 + "
+        r"\|w\|^{2^{m+1}}$; Simple-LSH, $P(w) = [w; \sqrt{1 - \|w\|^2}]$, $Q(q) = [q; 0]$, has unit norms and $P "
+        r"\cdot Q = q\cdot w$.",
         assumptions=["unit queries", r"weights scaled to norms below 1 (for hashing only)"],
         sources=[
             "Shrivastava, Li, NIPS 2014 (L2-ALSH)",
@@ -79,7 +84,8 @@ def theorem() -> Theorem:
             norm,
             Limit(
                 name="the remainder vanishes",
-                explanation="For |w|^2 = 1/(1+v) below 1 the remainder is (1+v)^(-N) with N = 2^m: it falls doubly exponentially in m.",
+                explanation="For |w|^2 = 1/(1+v) below 1 the remainder is (1+v)^(-N) with N = 2^m: it falls doubly "
+                "exponentially in m.",
                 body=(1 + v) ** (-power),
                 variable=power,
                 to=sp.oo,
@@ -99,7 +105,9 @@ def theorem() -> Theorem:
         mutations=[
             Mutation("m/2 instead of m/4", replace(distance, closed=1 + m / 2 - 2 * t + r ** (2**m))),
             Mutation("remainder one power too low", replace(norm, closed=m / 4 + r ** (2 ** (m - 1)))),
-            Mutation("coordinates against 1/2 for Sign-ALSH", replace(norm, advance=lambda value, k: value + r ** (2**k) / 2)),
+            Mutation(
+                "coordinates against 1/2 for Sign-ALSH", replace(norm, advance=lambda value, k: value + r ** (2**k) / 2)
+            ),
             Mutation("query's norm forgotten", replace(simple, right=2 - 2 * sp.Sum(q[i] * w[i], (i, 1, d)))),
             Mutation("collision claimed to fall", replace(rising, relation="<")),
         ],

@@ -124,7 +124,9 @@ class Theorem:
         complaint = self.complaint()
         results = [step.check() for step in self.steps]
         if complaint:
-            results.append(StepResult("well posed", "structure", "failed", "A theorem must be well posed.", "", complaint))
+            results.append(
+                StepResult("well posed", "structure", "failed", "A theorem must be well posed.", "", complaint)
+            )
         return TheoremResult(
             name=name,
             title=self.title,

@@ -7,9 +7,10 @@ from dataclasses import replace
 import sympy as sp
 
 from .arc_cosine_kernel import kernel
-from .arguments import Induction, Limit
+from .calculus import Limit
 from .domain import above, at_least, between
 from .growth_factors_of_wide_relu_layers import growth_norm_optimal
+from .induction import Induction
 from .model import Mutation, Theorem
 from .steps import Identity, Inequality
 
@@ -39,8 +40,8 @@ def theorem() -> Theorem:
     k = sp.Symbol("k", integer=True, nonnegative=True)
     decomposition = Identity(
         name="error from norm and direction",
-        explanation="With s^2 = q_hat/q and the correlation rho, the cross moment is rho sqrt(q q_hat): the error splits into an error of norm "
-        "and one of direction.",
+        explanation="With s^2 = q_hat/q and the correlation rho, the cross moment is rho sqrt(q q_hat): the error "
+        "splits into an error of norm and one of direction.",
         label=r"E = \frac{\hat q}{q} - 2\frac{\kappa}{q} + 1",
         left=sampled / q - 2 * rho * sp.sqrt(q * sampled) / q + 1,
         right=(sp.sqrt(sampled / q) - rho) ** 2 + 1 - rho**2,
@@ -66,8 +67,8 @@ def theorem() -> Theorem:
     )
     needed = Identity(
         name="draws for the second moment",
-        explanation="With d = (n/pi - 1)/c the bound 1 + L d exceeds 1 + eps by a multiple of L (n/pi - 1)/eps - c: with fewer draws than that the "
-        "second moment grows by more than 1 + eps.",
+        explanation="With d = (n/pi - 1)/c the bound 1 + L d exceeds 1 + eps by a multiple of L (n/pi - 1)/eps - "
+        "c: with fewer draws than that the second moment grows by more than 1 + eps.",
         label=r"1 + L\,(g - 1) - (1 + \varepsilon)",
         left=1 + size * (growth_norm_optimal(n, c) - 1) - (1 + eps),
         right=eps * (draws_for_second_moment(n, size, eps) - c) / c,
@@ -75,7 +76,8 @@ def theorem() -> Theorem:
     )
     threshold = Limit(
         name="draws per node",
-        explanation="For wide layers the number of draws per node tends to L/(pi eps): more draws than nodes as soon as L > pi eps.",
+        explanation="For wide layers the number of draws per node tends to L/(pi eps): more draws than nodes as "
+        "soon as L > pi eps.",
         label=r"\lim c/n",
         body=draws_for_second_moment(n, size, eps) / n,
         variable=n,
@@ -93,11 +95,12 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="In deep ReLU networks unbiased sampling needs more draws than there are nodes",
-        statement=r"With norm-optimal draws with replacement the sampled second moment stays within $1+\varepsilon$ of the exact one at depth $L$ "
-        r"only if $c \ge \frac{L}{\varepsilon}\left(\frac{n}{\pi} - 1\right)$: for wide layers more draws than nodes as soon as "
-        r"$L > \pi\varepsilon$. The relative error obeys $(g^{L/2} - 1)^2 \le E_L \le g^L - 1$: $E_L \le \varepsilon$ surely needs "
-        r"$c \ge \frac{L}{2\sqrt\varepsilon}\left(\frac{n}{\pi}-1\right)$, more than n for $L > 2\pi\sqrt\varepsilon$, "
-        r"and $c = \left(\frac n\pi - 1\right)/\left((1+\varepsilon)^{1/L} - 1\right)$ suffices.",
+        statement=r"With norm-optimal draws with replacement the sampled second moment stays within $1+\varepsilon$ "
+        r"of the exact one at depth $L$ only if $c \ge \frac{L}{\varepsilon}\left(\frac{n}{\pi} - 1\right)$: for "
+        r"wide layers more draws than nodes as soon as $L > \pi\varepsilon$. The relative error obeys $(g^{L/2} - "
+        r"1)^2 \le E_L \le g^L - 1$: $E_L \le \varepsilon$ surely needs $c \ge "
+        r"\frac{L}{2\sqrt\varepsilon}\left(\frac{n}{\pi}-1\right)$, more than n for $L > 2\pi\sqrt\varepsilon$, and "
+        r"$c = \left(\frac n\pi - 1\right)/\left((1+\varepsilon)^{1/L} - 1\right)$ suffices.",
         assumptions=[
             "wide ReLU network with He initialisation, all L products sampled with the same number c of draws",
             r"the growth factor $g = 1 + (n/\pi - 1)/c$ of the theorem on growth factors; $n > \pi$",
@@ -109,8 +112,8 @@ def theorem() -> Theorem:
             lower,
             Inequality(
                 name="the cross moment never shrinks",
-                explanation="A layer takes kappa/q from s rho to s f(rho), and f(rho) is at least rho = cos(theta): so kappa/q stays at least 1, and "
-                "E is at most s^2 - 2 + 1 = g^L - 1.",
+                explanation="A layer takes kappa/q from s rho to s f(rho), and f(rho) is at least rho = "
+                "cos(theta): so kappa/q stays at least 1, and E is at most s^2 - 2 + 1 = g^L - 1.",
                 left=s * kernel(theta),
                 relation=">=",
                 right=s * sp.cos(theta),
@@ -121,7 +124,8 @@ def theorem() -> Theorem:
             threshold,
             Identity(
                 name="the threshold at finite width",
-                explanation="Exactly: the needed number of draws is n at the depth pi eps n/(n - pi), slightly above pi eps.",
+                explanation="Exactly: the needed number of draws is n at the depth pi eps n/(n - pi), slightly "
+                "above pi eps.",
                 label="c",
                 left=draws_for_second_moment(n, sp.pi * eps * n / (n - sp.pi), eps),
                 right=n,
@@ -130,8 +134,8 @@ def theorem() -> Theorem:
             real_power,
             Identity(
                 name="draws for the relative error",
-                explanation="From (g^(L/2) - 1)^2 at most eps follows (L/2) d at most sqrt(eps); with fewer draws than L (n/pi - 1)/(2 sqrt(eps)) this "
-                "fails, whatever happens to the direction.",
+                explanation="From (g^(L/2) - 1)^2 at most eps follows (L/2) d at most sqrt(eps); with fewer draws "
+                "than L (n/pi - 1)/(2 sqrt(eps)) this fails, whatever happens to the direction.",
                 label=r"\tfrac{L}{2}(g - 1) - \sqrt{\varepsilon}",
                 left=size / 2 * (growth_norm_optimal(n, c) - 1) - sp.sqrt(eps),
                 right=sp.sqrt(eps) * (draws_for_error(n, size, eps) - c) / c,
@@ -139,7 +143,8 @@ def theorem() -> Theorem:
             ),
             Identity(
                 name="a number of draws that suffices",
-                explanation="With at least this number of draws g is at most (1+eps)^(1/L): then g^L - 1, and so the error, is at most eps.",
+                explanation="With at least this number of draws g is at most (1+eps)^(1/L): then g^L - 1, and so "
+                "the error, is at most eps.",
                 label=r"g - (1+\varepsilon)^{1/L}",
                 left=growth_norm_optimal(n, c) - (1 + eps) ** (1 / size),
                 right=((1 + eps) ** (1 / size) - 1) * (draws_that_suffice(n, size, eps) - c) / c,
@@ -147,12 +152,15 @@ def theorem() -> Theorem:
             ),
         ],
         mutations=[
-            Mutation("kappa counted once", replace(decomposition, left=sampled / q - rho * sp.sqrt(q * sampled) / q + 1)),
+            Mutation(
+                "kappa counted once", replace(decomposition, left=sampled / q - rho * sp.sqrt(q * sampled) / q + 1)
+            ),
             Mutation("lower bound s^2 - 1, true only for rho = 1/s", replace(lower, right=s**2 - 1)),
             Mutation("threshold L > eps/pi", replace(threshold, value=sp.pi * size / eps)),
-            Mutation("half the draws claimed to be needed", replace(needed, right=eps * (draws_for_second_moment(n, size, eps) / 2 - c) / c)),
+            Mutation(
+                "half the draws claimed to be needed",
+                replace(needed, right=eps * (draws_for_second_moment(n, size, eps) / 2 - c) / c),
+            ),
             Mutation("exponent below 1 allowed", replace(real_power, domain={x: at_least(0), power: above(0)})),
         ],
     )
-
-

@@ -48,7 +48,9 @@ def instances(
 
 def _powers(expr: sp.Expr) -> bool:
     """Whether an exponent is a symbol that is no integer: exact values with long numbers would be unwieldy."""
-    return any(power.exp.free_symbols and not power.exp.is_integer and power.base is not sp.E for power in expr.atoms(sp.Pow))
+    return any(
+        power.exp.free_symbols and not power.exp.is_integer and power.base is not sp.E for power in expr.atoms(sp.Pow)
+    )
 
 
 def _nesting(expr: sp.Expr) -> int:

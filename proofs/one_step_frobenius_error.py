@@ -29,8 +29,8 @@ def theorem() -> Theorem:
     norms = sp.Sum(column * row, (i, 1, n))
     replacement = Identity(
         name="with replacement",
-        explanation="Insert the covariance of sampling with replacement. The diagonal part gives norms over probabilities, the "
-        "constant part the exact product.",
+        explanation="Insert the covariance of sampling with replacement. The diagonal part gives norms over "
+        "probabilities, the constant part the exact product.",
         label=r"\mathbb{E}\|\hat Z - Z\|_F^2",
         left=error((delta(i, u) / p[i] - 1) / c),
         right=(sp.Sum(column * row / p[i], (i, 1, n)) - exact) / c,
@@ -54,17 +54,23 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="The one-step error of a sampled product",
-        statement=r"For $\hat Z = A\operatorname{diag}(\xi) W$ with $\mathbb{E}\,\xi = 1$, $\operatorname{Cov}(\xi) = \Sigma$: "
-        r"$\mathbb{E}\|\hat Z - Z\|_F^2 = \sum_{i,u} \Sigma_{iu}\,(A^TA)_{iu}(WW^T)_{iu}$. With replacement this is "
-        r"$\frac1c\left(\sum_i \|A^i\|^2\|W_i\|^2/p_i - \|Z\|_F^2\right)$, for Bernoulli sampling "
-        r"$\sum_i (1/p_i - 1)\|A^i\|^2\|W_i\|^2$.",
-        assumptions=[r"$\mathbb{E}\,\xi = 1$ and $\operatorname{Cov}(\xi) = \Sigma$", "$A$ and $W$ do not depend on the draws"],
-        sources=["Drineas, Kannan, Mahoney, SIAM J. Comput. 36 (2006), lemma 4", "Adelman et al., NeurIPS 2021 (arXiv 1805.08079)"],
+        statement=r"For $\hat Z = A\operatorname{diag}(\xi) W$ with $\mathbb{E}\,\xi = 1$, $\operatorname{Cov}(\xi) "
+        r"= \Sigma$: $\mathbb{E}\|\hat Z - Z\|_F^2 = \sum_{i,u} \Sigma_{iu}\,(A^TA)_{iu}(WW^T)_{iu}$. With "
+        r"replacement this is $\frac1c\left(\sum_i \|A^i\|^2\|W_i\|^2/p_i - \|Z\|_F^2\right)$, for Bernoulli "
+        r"sampling $\sum_i (1/p_i - 1)\|A^i\|^2\|W_i\|^2$.",
+        assumptions=[
+            r"$\mathbb{E}\,\xi = 1$ and $\operatorname{Cov}(\xi) = \Sigma$",
+            "$A$ and $W$ do not depend on the draws",
+        ],
+        sources=[
+            "Drineas, Kannan, Mahoney, SIAM J. Comput. 36 (2006), lemma 4",
+            "Adelman et al., NeurIPS 2021 (arXiv 1805.08079)",
+        ],
         steps=[
             Identity(
                 name="any covariance",
-                explanation="Write the square of each entry's error as a double sum over inner indices, take the mean of the "
-                "product of two scales' deviations, and exchange the order of summation.",
+                explanation="Write the square of each entry's error as a double sum over inner indices, take the "
+                "mean of the product of two scales' deviations, and exchange the order of summation.",
                 label=r"\mathbb{E}\|\hat Z - Z\|_F^2",
                 left=error(cov[i, u]),
                 right=sp.Sum(
@@ -79,8 +85,8 @@ def theorem() -> Theorem:
             subset,
             Identity(
                 name="norm-proportional probabilities",
-                explanation="With p_i proportional to x_i, the product of the norms, the first sum becomes a square: the value that "
-                "no other law with replacement improves on.",
+                explanation="With p_i proportional to x_i, the product of the norms, the first sum becomes a "
+                "square: the value that no other law with replacement improves on.",
                 label=r"\sum_i x_i^2/p_i",
                 left=sp.Sum(_x[i] ** 2 / (_x[i] / sp.Sum(_x[u], (u, 1, n))), (i, 1, n)),
                 right=sp.Sum(_x[i], (i, 1, n)) ** 2,
@@ -88,7 +94,10 @@ def theorem() -> Theorem:
             ),
         ],
         mutations=[
-            Mutation("the exact product added instead of subtracted", replace(replacement, right=replacement.right + 2 * exact / c)),
+            Mutation(
+                "the exact product added instead of subtracted",
+                replace(replacement, right=replacement.right + 2 * exact / c),
+            ),
             Mutation("1/p instead of 1/p - 1", replace(bernoulli, right=sp.Sum(column * row / keep[i], (i, 1, n)))),
             Mutation("no correction for the finite population", replace(subset, right=(n * norms - exact) / k)),
         ],

@@ -1,4 +1,4 @@
-"""The keep probabilities that minimise the error of Bernoulli sampling for a given expected count, with clipping at 1."""
+"""The keep probabilities that minimise the error of Bernoulli sampling for a given expected count, with clipping."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import product
 
 import sympy as sp
 
-from .arguments import Optimum
+from .calculus import Optimum
 from .domain import Range, above, at_least, integers
 from .finite import Exhaustive
 from .model import Mutation, Theorem
@@ -54,8 +54,8 @@ def theorem() -> Theorem:
     term = (1 / p_i - 1) * x_i**2 + root**2 * p_i
     interior = Optimum(
         name="unclipped indices",
-        explanation="With the multiplier s^2 each term of the Lagrangian is convex in p_i and stationary at x_i/s, that is tau x_i "
-        "with tau = 1/s.",
+        explanation="With the multiplier s^2 each term of the Lagrangian is convex in p_i and stationary at x_i/s, "
+        "that is tau x_i with tau = 1/s.",
         objective=term,
         variable=p_i,
         at=x_i / root,
@@ -63,8 +63,8 @@ def theorem() -> Theorem:
     )
     clipped = Inequality(
         name="clipped indices",
-        explanation="If x_i is at least s, the stationary point lies beyond 1; the term decreases on all of (0, 1], so p_i = 1 is "
-        "its minimum there: the index is kept surely.",
+        explanation="If x_i is at least s, the stationary point lies beyond 1; the term decreases on all of (0, "
+        "1], so p_i = 1 is its minimum there: the index is kept surely.",
         left=sp.expand(sp.diff(term, p_i)),
         relation="<=",
         right=0,
@@ -80,10 +80,14 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Water-filling is optimal for Bernoulli sampling",
-        statement=r"Among all $p \in (0,1]^n$ with $\sum_i p_i = k$, the error $\sum_i (1/p_i - 1)x_i^2$ is smallest for "
-        r"$p_i = \min(1, \tau x_i)$ with $\tau$ such that they add up to $k$; clipped entries are kept surely and contribute 0.",
+        statement=r"Among all $p \in (0,1]^n$ with $\sum_i p_i = k$, the error $\sum_i (1/p_i - 1)x_i^2$ is "
+        r"smallest for $p_i = \min(1, \tau x_i)$ with $\tau$ such that they add up to $k$; clipped entries are kept "
+        "surely and contribute 0.",
         assumptions=[r"$x_i = \|A^i\|\|W_i\| > 0$ and $0 < k \le n$", "independent decisions"],
-        sources=["Karush-Kuhn-Tucker conditions for separable convex problems: Boyd, Vandenberghe, Convex Optimization (2004), 5.5.3"],
+        sources=[
+            "Karush-Kuhn-Tucker conditions for separable convex problems: Boyd, Vandenberghe, Convex Optimization "
+            "(2004), 5.5.3"
+        ],
         steps=[
             interior,
             clipped,
@@ -98,15 +102,16 @@ def theorem() -> Theorem:
             value,
             Identity(
                 name="distance from the optimum",
-                explanation="For any p with sum p = k, the excess over (sum x)^2/k is 1/k times a sum of squares, which is 0 only "
-                "if p is proportional to x: a second proof, for the case without clipping.",
+                explanation="For any p with sum p = k, the excess over (sum x)^2/k is 1/k times a sum of squares, "
+                "which is 0 only if p is proportional to x: a second proof, for the case without clipping.",
                 left=sp.Sum(x[i] ** 2 / p[i], (i, 1, n)) * sp.Sum(p[i], (i, 1, n)) - sp.Sum(x[i], (i, 1, n)) ** 2,
                 right=sp.Sum(p[i] * p[j] * (x[i] / p[i] - x[j] / p[j]) ** 2, (i, 1, n), (j, 1, n)) / 2,
                 domain={n: integers(1)},
             ),
             Exhaustive(
                 name="against every law on a grid",
-                explanation="For norms 4, 2, 1, 1 and k = 2 the first index is clipped; no probabilities in multiples of 1/24 do better.",
+                explanation="For norms 4, 2, 1, 1 and k = 2 the first index is clipped; no probabilities in "
+                "multiples of 1/24 do better.",
                 claim=r"\sum_i (1/p_i - 1)x_i^2 \ge \text{water-filled value},\quad x = (4,2,1,1),\ k = 2",
                 cases=_grid,
                 complete=False,
@@ -114,7 +119,9 @@ def theorem() -> Theorem:
         ],
         mutations=[
             Mutation("p proportional to the square root", replace(interior, at=sp.sqrt(x_i / root))),
-            Mutation("clip although x_i may be below s", replace(clipped, domain={root: above(0), x_i: above(0), p_i: unit})),
+            Mutation(
+                "clip although x_i may be below s", replace(clipped, domain={root: above(0), x_i: above(0), p_i: unit})
+            ),
             Mutation("error without the subtracted squares", replace(value, right=total**2 / k)),
         ],
     )

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import sympy as sp
 
-from .arguments import Limit, Optimum
+from .calculus import Limit, Optimum
 from .domain import above, integers
 from .model import Mutation, Theorem
 from .steps import Identity, Inequality
 
 
 def optimal_budget(error: sp.Expr, price: sp.Expr, multiplier: sp.Expr) -> sp.Expr:
-    """Return the budget c of a layer with the error e/c per draw and the cost w c, for the multiplier of log(1 + error)."""
+    """Return the budget c of a layer with the error e/c and the cost w c, for a multiplier of log(1 + error)."""
     return (-error + sp.sqrt(error**2 + 4 * multiplier * error / price)) / 2
 
 
@@ -25,14 +25,16 @@ def equal_budget(error: sp.Expr, depth: sp.Expr, tolerance: sp.Expr) -> sp.Expr:
 def theorem() -> Theorem:
     """Return the theorem."""
     e, w, lam, c, eps, size, n = sp.symbols("e w mu c epsilon L n", positive=True)
-    layers, i, j = sp.Symbol("L", integer=True, positive=True), *sp.symbols("i j", integer=True)
+    layers = sp.Symbol("L", integer=True, positive=True)
+    i, j = sp.symbols("i j", integer=True)
     a, b, g = (sp.IndexedBase(name, positive=True) for name in ("a", "b", "c"))
     total = sp.Sum(a[j] * b[j], (j, 1, layers))
     positive = {e: above(0), w: above(0), lam: above(0), c: above(0)}
     exact = Optimum(
         name="each layer of the Lagrangian",
-        explanation="Errors multiply, so their logarithms add: minimise the cost sum w c + mu sum log(1 + e/c). Each term is convex in its c, so the positive "
-        "root of c^2 + e c = mu e/w is the optimum; mu is set by the target.",
+        explanation="Errors multiply, so their logarithms add: minimise the cost sum w c + mu sum log(1 + e/c). "
+        "Each term is convex in its c, so the positive root of c^2 + e c = mu e/w is the optimum; mu is set by the "
+        "target.",
         objective=w * c + lam * sp.log(1 + e / c),
         variable=c,
         at=optimal_budget(e, w, lam),
@@ -40,16 +42,16 @@ def theorem() -> Theorem:
     )
     equal = Identity(
         name="equal layers",
-        explanation="With equal layers all budgets are equal, and 1 + e/c is the L-th root of 1 + eps at c = e/((1+eps)^(1/L) - 1); any smaller budget "
-        "misses the target.",
+        explanation="With equal layers all budgets are equal, and 1 + e/c is the L-th root of 1 + eps at c = "
+        "e/((1+eps)^(1/L) - 1); any smaller budget misses the target.",
         left=1 + e / c - (1 + eps) ** (1 / size),
         right=((1 + eps) ** (1 / size) - 1) * (equal_budget(e, size, eps) - c) / c,
         domain={e: above(0), c: above(0), eps: above(0), size: above(0)},
     )
     small = Identity(
         name="cost for a small target",
-        explanation="For small errors they add: with e = a^2 and w = b^2 the budgets c = (a/b) S/eps, S = sum a b, meet the target sum e/c = eps at the cost "
-        "S^2/eps.",
+        explanation="For small errors they add: with e = a^2 and w = b^2 the budgets c = (a/b) S/eps, S = sum a b, "
+        "meet the target sum e/c = eps at the cost S^2/eps.",
         label=r"\sum_i w_i c_i",
         left=sp.Sum(b[i] ** 2 * (a[i] / b[i] * total / eps), (i, 1, layers)),
         right=sp.Sum(a[i] * b[i], (i, 1, layers)) ** 2 / eps,
@@ -75,11 +77,14 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Optimal allocation of budgets over layers",
-        statement=r"If layer $k$ has the error $e_k/c_k$ at the cost $w_k c_k$, the cheapest budgets with $\prod_k(1 + e_k/c_k) = 1 + \varepsilon$ are "
-        r"$c_k = \tfrac12\left(-e_k + \sqrt{e_k^2 + 4\mu e_k/w_k}\right)$ with one multiplier $\mu$; for small errors "
-        r"$c_k \propto \sqrt{e_k/w_k}$ at the cost $\left(\sum_k\sqrt{w_k e_k}\right)^2/\varepsilon$; for equal layers "
-        r"$c = e/((1+\varepsilon)^{1/L} - 1)$.",
-        assumptions=[r"errors of the form $e_k/c_k$ that multiply over the layers", "costs proportional to budgets, which may be fractional"],
+        statement="If layer $k$ has the error $e_k/c_k$ at the cost $w_k c_k$, the cheapest budgets with "
+        r"$\prod_k(1 + e_k/c_k) = 1 + \varepsilon$ are $c_k = \tfrac12\left(-e_k + \sqrt{e_k^2 + 4\mu "
+        r"e_k/w_k}\right)$ with one multiplier $\mu$; for small errors $c_k \propto \sqrt{e_k/w_k}$ at the cost "
+        r"$\left(\sum_k\sqrt{w_k e_k}\right)^2/\varepsilon$; for equal layers $c = e/((1+\varepsilon)^{1/L} - 1)$.",
+        assumptions=[
+            r"errors of the form $e_k/c_k$ that multiply over the layers",
+            "costs proportional to budgets, which may be fractional",
+        ],
         sources=["Derived here; the square-root rule is Neyman's allocation, J. Royal Stat. Soc. 97 (1934)"],
         steps=[
             exact,
@@ -105,8 +110,8 @@ def theorem() -> Theorem:
             growth,
             Identity(
                 name="where sampling stops paying",
-                explanation="The budget reaches the n of the exact product at the depth log(1+eps)/log(1 + e/n): in deeper networks the exact product is cheaper "
-                "(at equal prices).",
+                explanation="The budget reaches the n of the exact product at the depth log(1+eps)/log(1 + e/n): "
+                "in deeper networks the exact product is cheaper (at equal prices).",
                 left=sp.log(1 + eps) / sp.log(1 + e / n) * sp.log((n + e) / n),
                 right=sp.log(1 + eps),
                 domain={e: above(0), n: above(0), eps: above(0)},
@@ -115,7 +120,10 @@ def theorem() -> Theorem:
         mutations=[
             Mutation("4 mu e w instead of 4 mu e/w", replace(exact, at=optimal_budget(e, 1 / w, lam))),
             Mutation("maximum instead of minimum", replace(exact, sense="max")),
-            Mutation("sum of w e instead of the squared sum of roots", replace(small, right=sp.Sum((a[i] * b[i]) ** 2, (i, 1, layers)) / eps)),
+            Mutation(
+                "sum of w e instead of the squared sum of roots",
+                replace(small, right=sp.Sum((a[i] * b[i]) ** 2, (i, 1, layers)) / eps),
+            ),
             Mutation("eps instead of log(1 + eps)", replace(growth, value=e / eps)),
             Mutation("half the distance", replace(gap, right=gap.right / 2)),
         ],

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import sympy as sp
 
-from .arguments import Optimum
+from .calculus import Optimum
 from .domain import Simplex, above, integers
 from .model import Mutation, Theorem
-from .steps import Identity, Inequality
+from .steps import Identity, Inequality, Where
 
 
 def theorem() -> Theorem:
@@ -19,11 +19,11 @@ def theorem() -> Theorem:
     x_i, p_i, root = sp.symbols("x_i p_i s", positive=True)
     x, p = sp.IndexedBase("x", positive=True), sp.IndexedBase("p", positive=True)
     total = sp.Sum(x[i], (i, 1, n))
-    on_simplex = {n: integers(1), p: Simplex(n)}
+    on_simplex: Where = {n: integers(1), p: Simplex(n)}
     stationary = Optimum(
         name="each term of the Lagrangian",
-        explanation="The objective sum x_i^2/p_i and the constraint sum p_i = 1 are separable: with the multiplier s^2 every term "
-        "is convex in p_i, so a stationary feasible point is the global minimum.",
+        explanation="The objective sum x_i^2/p_i and the constraint sum p_i = 1 are separable: with the multiplier "
+        "s^2 every term is convex in p_i, so a stationary feasible point is the global minimum.",
         objective=x_i**2 / p_i + root**2 * p_i,
         variable=p_i,
         at=x_i / root,
@@ -56,10 +56,13 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Norm-proportional probabilities are optimal with replacement",
-        statement=r"Among all $p > 0$ with $\sum_i p_i = 1$, the error $\frac1c\left(\sum_i x_i^2/p_i - \|Z\|^2\right)$ with "
-        r"$x_i = \|A^i\|\|W_i\|$ is smallest for $p_i = x_i/\sum_j x_j$, where it is "
+        statement=r"Among all $p > 0$ with $\sum_i p_i = 1$, the error $\frac1c\left(\sum_i x_i^2/p_i - "
+        r"\|Z\|^2\right)$ with $x_i = \|A^i\|\|W_i\|$ is smallest for $p_i = x_i/\sum_j x_j$, where it is "
         r"$\frac1c\left(\left(\sum_i x_i\right)^2 - \|Z\|^2\right)$.",
-        assumptions=[r"$x_i > 0$: indices with $x_i = 0$ contribute nothing and are left out", "the number of draws is fixed"],
+        assumptions=[
+            r"$x_i > 0$: indices with $x_i = 0$ contribute nothing and are left out",
+            "the number of draws is fixed",
+        ],
         sources=["Drineas, Kannan, Mahoney, SIAM J. Comput. 36 (2006), lemma 4"],
         steps=[
             stationary,

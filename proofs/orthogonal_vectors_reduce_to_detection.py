@@ -9,7 +9,7 @@ from typing import Protocol
 
 import sympy as sp
 
-from .arguments import Limit
+from .calculus import Limit
 from .correlation_trees_are_exact_and_cheap import MaxTree
 from .domain import above, inside, integers
 from .finite import Cited, Exhaustive
@@ -94,14 +94,16 @@ def theorem() -> Theorem:
     dot = sp.Sum(u[i] * v[i], (i, 1, d))
     gadget = Identity(
         name="the gadget",
-        explanation="A neuron with the weights (-v, b + 1/2), shown the input (u, 1), exceeds its threshold b by 1/2 - <u, v>.",
+        explanation="A neuron with the weights (-v, b + 1/2), shown the input (u, 1), exceeds its threshold b by "
+        "1/2 - <u, v>.",
         left=sp.Sum(u[i] * (-v[i]), (i, 1, d)) + (b + sp.Rational(1, 2)) - b,
         right=sp.Rational(1, 2) - dot,
         domain={d: integers(1), b: above(0)},
     )
     silent = Inequality(
         name="pairs that share a coordinate do not fire",
-        explanation="If <u, v> is an integer s of at least 1, the excess is at most -1/2; if it is 0 the excess is 1/2 and the neuron fires.",
+        explanation="If <u, v> is an integer s of at least 1, the excess is at most -1/2; if it is 0 the excess is "
+        "1/2 and the neuron fires.",
         left=sp.Rational(1, 2) - common,
         relation="<=",
         right=-sp.Rational(1, 2),
@@ -109,15 +111,16 @@ def theorem() -> Theorem:
     )
     exponents = Identity(
         name="the exponents",
-        explanation="N updates and N queries at a cost of N^(1-delta) each take 2 N^(2-delta) in all. Relative to N^(2-delta/2), which the conjecture "
-        "excludes, that is 2 N^(-delta/2).",
+        explanation="N updates and N queries at a cost of N^(1-delta) each take 2 N^(2-delta) in all. Relative to "
+        "N^(2-delta/2), which the conjecture excludes, that is 2 N^(-delta/2).",
         left=sp.Sum(count ** (1 - delta), (i, 1, 2 * count)) / count ** (2 - delta / 2),
         right=2 * count ** (-delta / 2),
         domain={count: integers(1), delta: inside(0, 1)},
     )
     vanishing = Limit(
         name="the contradiction",
-        explanation="With M = N^(delta/2), which grows beyond bounds, that ratio 2/M vanishes: for large N the reduction would be faster than the conjecture allows.",
+        explanation="With M = N^(delta/2), which grows beyond bounds, that ratio 2/M vanishes: for large N the "
+        "reduction would be faster than the conjecture allows.",
         body=2 / power,
         variable=power,
         to=sp.oo,
@@ -125,17 +128,24 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Orthogonal vectors reduce to the dynamic detection of firing neurons",
-        statement=r"Given $N$ vectors $u$ and $N$ vectors $v$ in $\{0,1\}^d$, $N$ updates and $N$ queries of a detection structure decide whether some "
-        r"$\langle u, v\rangle = 0$. So, if the orthogonal vectors conjecture holds, no structure has both updates and queries in "
-        r"$N^{1-\delta}$ for all $d = \omega(\log N)$.",
-        assumptions=["the orthogonal vectors conjecture (implied by SETH), for the lower bound only; the reduction itself needs nothing"],
-        sources=["Williams, Theoretical Computer Science 348 (2005)", "Alman et al., NeurIPS 2023 (arXiv 2211.14227) for the lower bound"],
+        statement=r"Given $N$ vectors $u$ and $N$ vectors $v$ in $\{0,1\}^d$, $N$ updates and $N$ queries of a "
+        r"detection structure decide whether some $\langle u, v\rangle = 0$. So, if the orthogonal vectors "
+        r"conjecture holds, no structure has both updates and queries in $N^{1-\delta}$ for all $d = \omega(\log "
+        "N)$.",
+        assumptions=[
+            "the orthogonal vectors conjecture (implied by SETH), for the lower bound only; the reduction itself "
+            "needs nothing"
+        ],
+        sources=[
+            "Williams, Theoretical Computer Science 348 (2005)",
+            "Alman et al., NeurIPS 2023 (arXiv 2211.14227) for the lower bound",
+        ],
         steps=[
             gadget,
             Exhaustive(
                 name="products of bits",
-                explanation="Every term of <u, v> is 0 or 1, and 1 exactly if both bits are: so <u, v> is a nonnegative integer, 0 exactly for orthogonal "
-                "vectors.",
+                explanation="Every term of <u, v> is 0 or 1, and 1 exactly if both bits are: so <u, v> is a "
+                "nonnegative integer, 0 exactly for orthogonal vectors.",
                 claim=r"u_i v_i \in \{0, 1\},\quad u_i v_i = 0 \iff \neg(u_i \wedge v_i)",
                 cases=_bit_products,
                 complete=True,
@@ -143,7 +153,8 @@ def theorem() -> Theorem:
             silent,
             Exhaustive(
                 name="the program against brute force",
-                explanation="The reduction, run with the max-tree as detector, on every instance with 2 + 2 and 3 + 3 vectors of 2 bits and 1 + 1 of 3 bits.",
+                explanation="The reduction, run with the max-tree as detector, on every instance with 2 + 2 and 3 "
+                "+ 3 vectors of 2 bits and 1 + 1 of 3 bits.",
                 claim=r"\mathrm{solve}(U, V) \ne \varnothing \iff \exists\, u \in U, v \in V: \langle u, v\rangle = 0",
                 cases=_instances,
                 complete=False,
@@ -152,8 +163,10 @@ def theorem() -> Theorem:
             vanishing,
             Cited(
                 name="hardness of orthogonal vectors",
-                explanation="The strong exponential time hypothesis implies that this problem needs almost quadratic time.",
-                claim=r"\text{SETH} \Rightarrow \text{OV}_{N, d} \notin \mathrm{TIME}(N^{2-\delta})\ \ \forall \delta > 0,\ d = \omega(\log N)",
+                explanation="The strong exponential time hypothesis implies that this problem needs almost "
+                "quadratic time.",
+                claim=r"\text{SETH} \Rightarrow \text{OV}_{N, d} \notin \mathrm{TIME}(N^{2-\delta})\ \ \forall "
+                r"\delta > 0,\ d = \omega(\log N)",
                 source="Williams, Theoretical Computer Science 348 (2005), theorem 5",
             ),
         ],

@@ -7,13 +7,15 @@ import re
 __all__ = ["plain_formula", "plain_prose"]
 
 _SYMBOLS = {
-    "le": "≤", "ge": "≥", "ne": "≠", "to": "→", "infty": "∞", "cdot": "·", "cdots": "⋯", "dots": "…", "ldots": "…",
+    "le": "≤", "ge": "≥", "ne": "≠", "to": "→", "infty": "∞", "cdot": "·", "cdots": "⋯", "dots": "…",
     "sum": "Σ", "prod": "Π", "int": "∫", "pi": "π", "theta": "θ", "varepsilon": "ε", "epsilon": "ε", "lambda": "λ",
     "mu": "μ", "sigma": "σ", "Sigma": "Σ", "xi": "ξ", "delta": "δ", "kappa": "κ", "rho": "ρ", "phi": "φ", "varphi": "φ",
-    "Phi": "Φ", "Pi": "Π", "tau": "τ", "psi": "ψ", "omega": "ω", "tfrac": "frac", "circ": "∘", "partial": "∂", "in": "∈",
+    "Phi": "Φ", "Pi": "Π", "tau": "τ", "psi": "ψ", "omega": "ω", "tfrac": "frac", "circ": "∘", "partial": "∂",
+    "in": "∈",
     "notin": "∉", "exists": "∃", "forall": "∀", "Longrightarrow": "⟹", "Rightarrow": "⇒", "iff": "⇔", "sim": "~",
     "langle": "⟨", "rangle": "⟩", "propto": "∝", "times": "×", "neg": "¬", "wedge": "∧", "varnothing": "∅", "|": "‖",
-    "quad": "  ", "qquad": "   ", ",": " ", ";": " ", "!": "", " ": " ", "{": "{", "}": "}", "min": "min", "max": "max",
+    "quad": "  ", "qquad": "  ", ",": " ", ";": " ", "!": "", " ": " ", "{": "{", "}": "}", "min": "min",
+    "max": "max",
     "log": "log", "exp": "exp", "sin": "sin", "cos": "cos", "arccos": "arccos", "arg": "arg", "lim": "lim", "left": "",
     "right": "", "lVert": "‖", "operatorname": "", "mathrm": "", "mathbb": "", "mathbf": "", "text": "", "hat": "^",
 }  # fmt: skip
@@ -29,10 +31,10 @@ def plain_formula(latex: str) -> str:
     text = re.sub(r"\\(operatorname|mathrm|mathbb|mathbf|text)\{([^{}]*)\}", r"\2", text)
     text = re.sub(r"\\sqrt\{([^{}]*)\}", r"√(\1)", text)
     text = _COMMAND.sub(lambda match: _SYMBOLS.get(match[1], match[1]), text)
-    text = re.sub(r"([_^])\{([^{} ]{1,3})\}", r"\1\2", text)
+    text = re.sub(r"([_^])\{(\w{1,3})\}", r"\1\2", text)
     text = re.sub(r"([_^])\{([^{}]*)\}", r"\1(\2)", text)
     text = text.replace("{", "").replace("}", "")
-    return re.sub(r"[ \t]+", " ", text).strip()
+    return re.sub(r"[ \t]+", " ", text.replace("( ", "(").replace(" )", ")")).strip()
 
 
 def plain_prose(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The L2-ALSH transform hashed with signed projections does not order by inner product: a counterexample, found and checked."""
+"""L2-ALSH hashed with signed projections does not order by inner product: a counterexample, found and checked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import product
 
 import sympy as sp
 
-from .arguments import Limit
+from .calculus import Limit
 from .domain import between
 from .finite import Exhaustive
 from .model import Mutation, Theorem
@@ -27,13 +27,13 @@ def _parts(w: Vector) -> tuple[Fraction, Fraction]:
 
 
 def _smaller_cosine(w: Vector, other: Vector) -> bool:
-    """Whether w is hashed to a larger angle than the other: an exact comparison of positive cosines by their squares."""
+    """Whether w has the larger angle: an exact comparison of positive cosines by their squares."""
     (dot, square), (dot_other, square_other) = _parts(w), _parts(other)
     return dot > 0 and dot_other > 0 and dot**2 * square_other < dot_other**2 * square
 
 
 def find_counterexample() -> tuple[Vector, Vector]:
-    """Return (w, w') on a grid with q.w > q.w' whose order of angles is reversed, with the largest gap of inner products."""
+    """Return (w, w') on a grid, q.w > q.w', whose angles are reversed, with the largest gap of inner products."""
     points = [(Fraction(x, 10), Fraction(y, 10)) for x, y in product(_GRID, repeat=2)]
     points = [w for w in points if 0 < w[0] ** 2 + w[1] ** 2 <= _BOUND**2]
     reversed_pairs = ((w, v) for w, v in product(points, repeat=2) if w[0] > v[0] and _smaller_cosine(w, v))
@@ -57,8 +57,9 @@ def theorem() -> Theorem:
     size, c = sp.Symbol("lambda", positive=True), sp.Symbol("c", real=True)
     short = Limit(
         name="short vectors keep their angle",
-        explanation="Let w have the length lambda and the cosine c with q, so that q.w = lambda c. As lambda falls to 0 the inner product vanishes, but the "
-        "transformed angle's cosine tends to 2c/sqrt(7): length no longer counts.",
+        explanation="Let w have the length lambda and the cosine c with q, so that q.w = lambda c. As lambda falls "
+        "to 0 the inner product vanishes, but the transformed angle's cosine tends to 2c/sqrt(7): length no longer "
+        "counts.",
         body=cosine(size * c, size**2),
         variable=size,
         to=0,
@@ -68,8 +69,8 @@ def theorem() -> Theorem:
     tenth, fifth = sp.Rational(1, 10), sp.Rational(1, 5)
     pair = Inequality(
         name="a pair, checked exactly",
-        explanation="w = (1/10, 0) has the inner product 1/10 with q = (1, 0), w' = (1/5, 4/5) twice as much; both norms are below 0.83. Yet w has the larger "
-        "cosine, hence the larger collision probability.",
+        explanation="w = (1/10, 0) has the inner product 1/10 with q = (1, 0), w' = (1/5, 4/5) twice as much; both "
+        "norms are below 0.83. Yet w has the larger cosine, hence the larger collision probability.",
         left=cosine(fifth, fifth**2 + sp.Rational(16, 25)),
         relation="<",
         right=cosine(tenth, tenth**2),
@@ -91,19 +92,27 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="The published pairing of L2-ALSH with signed projections is not monotone in the inner product",
-        statement=r"With $P(w) = [w; \|w\|^2; \|w\|^4; \|w\|^8]$, $Q(q) = [q; \tfrac12; \tfrac12; \tfrac12]$ and signed projections, there are $w, w'$ with "
-        r"$\|w\|, \|w'\| \le 0.83$ and $q\cdot w < q\cdot w'$ for which $w$ collides with $q$ more often than $w'$ does.",
-        assumptions=["signed projections collide according to the angle", r"$m = 3$, weights scaled to norms at most 0.83, as published"],
-        sources=["Spring, Shrivastava, KDD 2017 (arXiv 1602.08194), authors' code", "Shrivastava, Li 2014/2015 for the transforms"],
+        statement=r"With $P(w) = [w; \|w\|^2; \|w\|^4; \|w\|^8]$, $Q(q) = [q; \tfrac12; \tfrac12; \tfrac12]$ and "
+        r"signed projections, there are $w, w'$ with $\|w\|, \|w'\| \le 0.83$ and $q\cdot w < q\cdot w'$ for which "
+        "$w$ collides with $q$ more often than $w'$ does.",
+        assumptions=[
+            "signed projections collide according to the angle",
+            r"$m = 3$, weights scaled to norms at most 0.83, as published",
+        ],
+        sources=[
+            "Spring, Shrivastava, KDD 2017 (arXiv 1602.08194), authors' code",
+            "Shrivastava, Li 2014/2015 for the transforms",
+        ],
         steps=[
             norm,
             short,
             pair,
             Exhaustive(
                 name="the widest reversal on a grid",
-                explanation="A search over all pairs of vectors with coordinates in tenths finds reversals in exact arithmetic; the one with the largest gap of "
-                "inner products is taken.",
-                claim=r"\exists\, w, w':\quad q\cdot w > q\cdot w' \ \text{ and }\ \cos(P(w), Q(q)) < \cos(P(w'), Q(q))",
+                explanation="A search over all pairs of vectors with coordinates in tenths finds reversals in "
+                "exact arithmetic; the one with the largest gap of inner products is taken.",
+                claim=r"\exists\, w, w':\quad q\cdot w > q\cdot w' \ \text{ and }\ \cos(P(w), Q(q)) < \cos(P(w'), "
+                "Q(q))",
                 cases=_found,
                 complete=True,
             ),
@@ -116,5 +125,3 @@ def theorem() -> Theorem:
             Mutation("Simple-LSH reversed as well", replace(right_order, relation=">")),
         ],
     )
-
-

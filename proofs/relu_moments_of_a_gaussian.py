@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import sympy as sp
 
-from .arguments import Integration
+from .calculus import Integration
 from .domain import above, at_least, integers, real
 from .model import Mutation, Theorem
 from .steps import Identity, Inequality
@@ -35,11 +35,16 @@ def relu_square(m: sp.Expr) -> sp.Expr:
 def theorem() -> Theorem:
     """Return the theorem."""
     t, m = sp.symbols("t m", real=True)
-    s, n, i = sp.Symbol("sigma", positive=True), sp.Symbol("n", integer=True, positive=True), sp.Symbol("i", integer=True)
+    s, n, i = (
+        sp.Symbol("sigma", positive=True),
+        sp.Symbol("n", integer=True, positive=True),
+        sp.Symbol("i", integer=True),
+    )
     below = -sp.erfc(t / sp.sqrt(2)) / 2
     half_mean = Integration(
         name="mean of a centred unit",
-        explanation="The density's derivative is -t times the density, so the mean over the positive half is the density at 0.",
+        explanation="The density's derivative is -t times the density, so the mean over the positive half is the "
+        "density at 0.",
         label=r"\mathbb{E}\,\mathrm{relu}(t)",
         integrand=t * density(t),
         variable=t,
@@ -93,9 +98,9 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Moments of a rectified Gaussian",
-        statement=r"For $z \sim N(\mu, \sigma^2)$ and $m = \mu/\sigma$: $\mathbb{E}\,\mathrm{relu}(z) = \sigma(m\Phi(m) + \varphi(m))$ "
-        r"and $\mathbb{E}\,\mathrm{relu}(z)^2 = \sigma^2((m^2+1)\Phi(m) + m\varphi(m))$. For $\mu = 0$ the squared mean is "
-        r"$1/\pi$ of the second moment.",
+        statement=r"For $z \sim N(\mu, \sigma^2)$ and $m = \mu/\sigma$: $\mathbb{E}\,\mathrm{relu}(z) = "
+        r"\sigma(m\Phi(m) + \varphi(m))$ and $\mathbb{E}\,\mathrm{relu}(z)^2 = \sigma^2((m^2+1)\Phi(m) + "
+        r"m\varphi(m))$. For $\mu = 0$ the squared mean is $1/\pi$ of the second moment.",
         assumptions=["z is Gaussian with positive variance"],
         sources=["Wright, Nakahira, Moura, AISTATS 2024 (arXiv 2403.16163)"],
         steps=[
@@ -103,8 +108,8 @@ def theorem() -> Theorem:
             half_square,
             Identity(
                 name="ratio 1/pi",
-                explanation="For n centred units of any standard deviation, the squared sum of the means over n times the sum of the second "
-                "moments: the constant in the growth factor of norm-optimal sampling.",
+                explanation="For n centred units of any standard deviation, the squared sum of the means over n "
+                "times the sum of the second moments: the constant in the growth factor of norm-optimal sampling.",
                 label=r"\frac{\left(\sum_i \mathbb{E}\,a_i\right)^2}{n \sum_i \mathbb{E}\,a_i^2}",
                 left=sp.Sum(s * relu_mean(sp.Integer(0)), (i, 1, n)) ** 2
                 / (n * sp.Sum(s**2 * relu_square(sp.Integer(0)), (i, 1, n))),
@@ -116,8 +121,8 @@ def theorem() -> Theorem:
             slope,
             Inequality(
                 name="the mean exceeds the rectified mean",
-                explanation="For m at least 0, E relu(m+t) - m is positive: rectifying noise adds a positive bias (for negative m the rectified "
-                "mean is 0 and E relu is positive anyway).",
+                explanation="For m at least 0, E relu(m+t) - m is positive: rectifying noise adds a positive bias "
+                "(for negative m the rectified mean is 0 and E relu is positive anyway).",
                 left=density(m) - m * sp.erfc(m / sp.sqrt(2)) / 2,
                 relation=">",
                 right=0,

@@ -27,13 +27,13 @@ def render_list(results: Iterable[TheoremResult]) -> str:
     width = max((len(result.name) for result in listed), default=0)
     lines = [f"{result.name:<{width}}  {_counts(result.counts())}" for result in listed]
     document = summary(listed)
-    return "\n".join([*lines, "", f"{document['theorems']} theorems, {_counts(document['steps'])}"])
+    return "\n".join([*lines, "", f"{_number(document['theorems'], 'theorem')}, {_counts(document['steps'])}"])
 
 
 def render_text(result: TheoremResult) -> str:
     """Return one theorem with every step's explanation, formula and evidence, as plain text for a terminal."""
     lines = [result.title, "=" * len(result.title), ""]
-    lines += _paragraph("Statement. " + plain_prose(result.statement)) + ["", "Assumptions:"]
+    lines += [*_paragraph("Statement. " + plain_prose(result.statement)), "", "Assumptions:"]
     lines += [line for item in result.assumptions for line in _paragraph(plain_prose(item), "  * ", "    ")]
     for number, step in enumerate(result.steps, 1):
         lines += ["", f"Step {number}. {step.name} ({step.kind}): {step.verdict}"]
@@ -48,7 +48,7 @@ def render_markdown(results: Iterable[TheoremResult]) -> str:
     """Return the theorems in Markdown, with formulas in LaTeX between dollar signs."""
     listed = list(results)
     document = summary(listed)
-    lines = ["# Theorems", "", f"{document['theorems']} theorems, {_counts(document['steps'])}.", ""]
+    lines = ["# Theorems", "", f"{_number(document['theorems'], 'theorem')}, {_counts(document['steps'])}.", ""]
     for result in listed:
         lines += [f"## {_marked(result.title)}", "", f"**Statement.** {result.statement}", "", "Assumptions:", ""]
         lines += [f"* {item}" for item in result.assumptions] + [""]
@@ -69,12 +69,18 @@ def render_html(results: Iterable[TheoremResult]) -> str:
     environment.filters["prose"] = _prose
     environment.filters["formula"] = _formula
     listed = list(results)
-    return environment.get_template(_TEMPLATE).render(results=listed, summary=summary(listed))
+    return environment.get_template(_TEMPLATE).render(
+        results=listed, summary=summary(listed), total=_number(len(listed), "theorem")
+    )
 
 
 def _counts(counts: dict[str, int]) -> str:
     shown = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    return f"{sum(counts.values())} steps: {shown}"
+    return f"{_number(sum(counts.values()), 'step')}: {shown}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _paragraph(text: str, first: str = "", rest: str = "") -> list[str]:
@@ -91,11 +97,11 @@ def _marked(text: str) -> str:
 def _formula(latex: str, display: str = "block") -> Markup:
     """Return MathML, or the escaped source if the converter does not know it."""
     try:
-        return Markup(latex2mathml.converter.convert(latex, display=display))  # noqa: S704 - the converter escapes text
+        return Markup(latex2mathml.converter.convert(latex, display=display))
     except Exception:  # a formula that cannot be converted must not cost the page
-        return Markup(f"<code>{escape(latex)}</code>")  # noqa: S704 - escaped
+        return Markup(f"<code>{escape(latex)}</code>")
 
 
 def _prose(text: str) -> Markup:
     parts = text.split("$")
-    return Markup("").join(Markup(escape(p)) if i % 2 == 0 else _formula(p, "inline") for i, p in enumerate(parts))  # noqa: S704
+    return Markup("").join(Markup(escape(p)) if i % 2 == 0 else _formula(p, "inline") for i, p in enumerate(parts))

@@ -9,9 +9,10 @@ from itertools import product
 
 import sympy as sp
 
-from .arguments import Induction, Limit
+from .calculus import Limit
 from .domain import above, at_least, inside, integers, real
 from .finite import Exhaustive
+from .induction import Induction
 from .model import Mutation, Theorem
 from .relu_moments_of_a_gaussian import density, relu_mean
 from .steps import Identity, Inequality
@@ -37,7 +38,8 @@ def theorem() -> Theorem:
     b = sp.Symbol("b", integer=True)
     jensen = Identity(
         name="a square",
-        explanation="Two equally likely values z + d and z - d have the mean z; their mean square exceeds z^2 by the variance d^2.",
+        explanation="Two equally likely values z + d and z - d have the mean z; their mean square exceeds z^2 by "
+        "the variance d^2.",
         label=r"\mathbb{E}\,\hat z^2 - z^2",
         left=sp.Sum((z + (2 * b - 1) * d) ** 2 / 2, (b, 0, 1)) - z**2,
         right=d**2,
@@ -45,8 +47,8 @@ def theorem() -> Theorem:
     )
     relu_bias = Identity(
         name="ReLU of a Gaussian",
-        explanation="For a pre-activation m (in standard deviations of the sampling noise), E relu - m is the density minus m times the upper "
-        "tail, by the theorem on rectified Gaussians.",
+        explanation="For a pre-activation m (in standard deviations of the sampling noise), E relu - m is the "
+        "density minus m times the upper tail, by the theorem on rectified Gaussians.",
         label=r"\mathbb{E}\,\mathrm{relu}(m + t) - m",
         left=relu_mean(m) - m,
         right=density(m) - m * sp.erfc(m / sp.sqrt(2)) / 2,
@@ -54,8 +56,8 @@ def theorem() -> Theorem:
     )
     second = Induction(
         name="second moment of a sampled chain",
-        explanation="In a chain of linear units with independent Bernoulli scales, E of the squared scale is 1/p = g at each layer, so E y_hat^2 = "
-        "g^k y^2.",
+        explanation="In a chain of linear units with independent Bernoulli scales, E of the squared scale is 1/p = "
+        "g at each layer, so E y_hat^2 = g^k y^2.",
         k=k,
         closed=g**k * y**2,
         initial=y**2,
@@ -64,8 +66,8 @@ def theorem() -> Theorem:
     )
     gradient = Identity(
         name="bias of the gradient",
-        explanation="For the squared loss (y - t)^2/2 the gradient of the last weight is (y_hat - t) y_hat / w. Its mean differs from the exact "
-        "gradient by (g^L - 1) y^2 / w, although y_hat is unbiased.",
+        explanation="For the squared loss (y - t)^2/2 the gradient of the last weight is (y_hat - t) y_hat / w. "
+        "Its mean differs from the exact gradient by (g^L - 1) y^2 / w, although y_hat is unbiased.",
         label=r"\mathbb{E}\,\partial_w - \partial_w",
         left=(g**size * y**2 - target * y) / w - (y - target) * y / w,
         right=(g**size - 1) * y**2 / w,
@@ -73,15 +75,17 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="A sampled forward pass biases activations and gradients",
-        statement=r"Unbiased $\hat z$ and convex $\phi$ give $\mathbb{E}\,\phi(\hat z) \ge \phi(z)$, strictly where $\phi$ bends. Even in a linear chain of "
-        r"$L$ sampled layers the gradient of the squared loss has the bias $(g^L - 1)\,y^2/w$, which grows geometrically with depth.",
+        statement=r"Unbiased $\hat z$ and convex $\phi$ give $\mathbb{E}\,\phi(\hat z) \ge \phi(z)$, strictly where "
+        r"$\phi$ bends. Even in a linear chain of $L$ sampled layers the gradient of the squared loss has the bias "
+        r"$(g^L - 1)\,y^2/w$, which grows geometrically with depth.",
         assumptions=["unbiased scales, independent between layers", "squared loss, for the gradient"],
         sources=["Jensen's inequality; derived here"],
         steps=[
             jensen,
             Exhaustive(
                 name="a ReLU unit",
-                explanation="Inputs 2 and -1, weights 1, keep probability 1/2: over the four outcomes the mean output is 3/2, the exact output 1.",
+                explanation="Inputs 2 and -1, weights 1, keep probability 1/2: over the four outcomes the mean "
+                "output is 3/2, the exact output 1.",
                 claim=r"\mathbb{E}\,\mathrm{relu}(\hat z) = \tfrac32 \ne 1 = \mathrm{relu}(z)",
                 cases=_relu_example,
                 complete=True,
@@ -89,7 +93,8 @@ def theorem() -> Theorem:
             relu_bias,
             Inequality(
                 name="that bias is positive",
-                explanation="So sampled ReLU activations are too large on average, by an amount that falls with m but is never 0.",
+                explanation="So sampled ReLU activations are too large on average, by an amount that falls with m "
+                "but is never 0.",
                 left=density(m) - m * sp.erfc(m / sp.sqrt(2)) / 2,
                 relation=">",
                 right=0,
@@ -117,7 +122,10 @@ def theorem() -> Theorem:
         ],
         mutations=[
             Mutation("no bias for a square", replace(jensen, right=0)),
-            Mutation("the lower tail instead of the upper", replace(relu_bias, right=density(m) - m * sp.erfc(-m / sp.sqrt(2)) / 2)),
+            Mutation(
+                "the lower tail instead of the upper",
+                replace(relu_bias, right=density(m) - m * sp.erfc(-m / sp.sqrt(2)) / 2),
+            ),
             Mutation("bias linear in depth", replace(gradient, right=size * (g - 1) * y**2 / w)),
             Mutation("p instead of 1/p", replace(second, advance=lambda value, _: value / g)),
         ],

@@ -61,8 +61,8 @@ def theorem() -> Theorem:
     sizes = {n: integers(1), m: integers(1)}
     expanded = Identity(
         name="the product of two outputs is a double sum",
-        explanation="Two entries of the sampled product, multiplied: scales, inputs and weights come as separate factors, so means can "
-        "be taken factor by factor (the scales are independent of the inputs).",
+        explanation="Two entries of the sampled product, multiplied: scales, inputs and weights come as separate "
+        "factors, so means can be taken factor by factor (the scales are independent of the inputs).",
         label=r"\hat z_i \hat z_j",
         left=sp.Sum(xi[k] * a[k] * w[k, i], (k, 1, n)) * sp.Sum(xi[k] * a[k] * w[k, j], (k, 1, n)),
         right=sp.Sum(w[k, i] * w[u, j] * (xi[k] * xi[u]) * (a[k] * a[u]), (k, 1, n), (u, 1, n)),
@@ -70,7 +70,8 @@ def theorem() -> Theorem:
     )
     decomposed = Identity(
         name="error from moments",
-        explanation="With z' = z + e, the squared error is the squared norm of z' minus twice the cross term plus the exact squared norm.",
+        explanation="With z' = z + e, the squared error is the squared norm of z' minus twice the cross term plus "
+        "the exact squared norm.",
         label=r"\|\hat z - z\|^2",
         left=sp.Sum(e[j] ** 2, (j, 1, m)),
         right=sp.Sum((z[j] + e[j]) ** 2, (j, 1, m))
@@ -80,8 +81,8 @@ def theorem() -> Theorem:
     )
     single = Identity(
         name="one layer gives the one-step error",
-        explanation="With a known input the moments before the layer are the products of its entries; the trace of the moments after it, "
-        "minus the exact squared norm, is the covariance's part alone.",
+        explanation="With a known input the moments before the layer are the products of its entries; the trace of "
+        "the moments after it, minus the exact squared norm, is the covariance's part alone.",
         label=r"\operatorname{tr} M_1 - \|z\|^2",
         left=sp.Sum(w[k, j] * w[u, j] * (1 + cov[k, u]) * a[k] * a[u], (k, 1, n), (u, 1, n), (j, 1, m))
         - sp.Sum(sp.Sum(a[k] * w[k, j], (k, 1, n)) ** 2, (j, 1, m)),
@@ -90,18 +91,21 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Second moments propagate exactly through sampled linear layers",
-        statement=r"For $\hat a_k = (\hat a_{k-1} \circ \xi_k) W_k$ with independent scales, $\mathbb{E}\,\xi_k = \mu_k$, "
-        r"$\operatorname{Cov}(\xi_k) = \Sigma_k$, the moments $M_k = \mathbb{E}\,\hat a_k^T \hat a_k$ obey "
+        statement=r"For $\hat a_k = (\hat a_{k-1} \circ \xi_k) W_k$ with independent scales, $\mathbb{E}\,\xi_k = "
+        r"\mu_k$, $\operatorname{Cov}(\xi_k) = \Sigma_k$, the moments $M_k = \mathbb{E}\,\hat a_k^T \hat a_k$ obey "
         r"$M_k = W_k^T\left(M_{k-1} \circ (\mu_k\mu_k^T + \Sigma_k)\right) W_k$; for unbiased scales "
         r"$\mathbb{E}\|\hat a_L - a_L\|^2 = \operatorname{tr} M_L - \|a_L\|^2$.",
-        assumptions=["linear activations", "the scales of a layer are independent of all earlier ones, and of the data"],
+        assumptions=[
+            "linear activations",
+            "the scales of a layer are independent of all earlier ones, and of the data",
+        ],
         sources=["Derived here"],
         steps=[
             expanded,
             Identity(
                 name="take the mean",
-                explanation="Replace the product of two scales by its mean mu mu + Sigma and the product of two inputs by M: one entry of the "
-                "recursion, as sum over k of W_ki times the row sum over u.",
+                explanation="Replace the product of two scales by its mean mu mu + Sigma and the product of two "
+                "inputs by M: one entry of the recursion, as sum over k of W_ki times the row sum over u.",
                 label=r"\mathbb{E}\,\hat z_i \hat z_j",
                 left=sp.Sum(w[k, i] * w[u, j] * (mu[k] * mu[u] + cov[k, u]) * moment[k, u], (k, 1, n), (u, 1, n)),
                 right=sp.Sum(
@@ -112,7 +116,8 @@ def theorem() -> Theorem:
             decomposed,
             Identity(
                 name="unbiased scales",
-                explanation="If the mean of z' is z the mean cross term is the exact squared norm; so trace minus squared norm is left.",
+                explanation="If the mean of z' is z the mean cross term is the exact squared norm; so trace minus "
+                "squared norm is left.",
                 label=r"\mathbb{E}\|\hat z - z\|^2",
                 left=sp.Sum(moment[j, j] - 2 * z[j] * z[j] + z[j] ** 2, (j, 1, m)),
                 right=sp.Sum(moment[j, j], (j, 1, m)) - sp.Sum(z[j] ** 2, (j, 1, m)),
@@ -121,8 +126,8 @@ def theorem() -> Theorem:
             single,
             Identity(
                 name="cross moments of biased methods",
-                explanation="The cross moments K = E a'^T a with the exact network need only the mean scales; with both recursions the error of "
-                "any biased method is known.",
+                explanation="The cross moments K = E a'^T a with the exact network need only the mean scales; with "
+                "both recursions the error of any biased method is known.",
                 label=r"\mathbb{E}\,\hat z_i z_j",
                 left=sp.Sum(w[k, i] * mu[k] * cross[k, u] * w[u, j], (k, 1, n), (u, 1, n)),
                 right=sp.Sum(w[k, i] * mu[k] * sp.Sum(cross[k, u] * w[u, j], (u, 1, n)), (k, 1, n)),
@@ -130,15 +135,20 @@ def theorem() -> Theorem:
             ),
             Exhaustive(
                 name="against enumeration",
-                explanation="Two layers of two nodes with Bernoulli scales: the recursion equals the average over all 16 outcomes, exactly.",
+                explanation="Two layers of two nodes with Bernoulli scales: the recursion equals the average over "
+                "all 16 outcomes, exactly.",
                 claim=r"\sum_{\text{outcomes}} P\,\|\hat a_2\|^2 = \operatorname{tr} M_2",
                 cases=_instances,
                 complete=False,
             ),
         ],
         mutations=[
-            Mutation("cross term counted once", replace(decomposed, right=decomposed.right + sp.Sum(z[j] * e[j], (j, 1, m)))),
-            Mutation("covariance only on the diagonal", replace(single, right=sp.Sum(cov[k, k] * a[k] ** 2, (k, 1, n)))),
+            Mutation(
+                "cross term counted once", replace(decomposed, right=decomposed.right + sp.Sum(z[j] * e[j], (j, 1, m)))
+            ),
+            Mutation(
+                "covariance only on the diagonal", replace(single, right=sp.Sum(cov[k, k] * a[k] ** 2, (k, 1, n)))
+            ),
             Mutation("scales squared separately", replace(expanded, right=expanded.right.xreplace({xi[u]: xi[k]}))),
         ],
     )

@@ -8,7 +8,7 @@ from itertools import product
 
 import sympy as sp
 
-from .arguments import Integration
+from .calculus import Integration
 from .domain import Range, between
 from .finite import Cited, Exhaustive
 from .model import Mutation, Theorem
@@ -21,7 +21,7 @@ def collision(theta: sp.Expr) -> sp.Expr:
 
 
 def joint_collision(first: sp.Expr, second: sp.Expr, between_nodes: sp.Expr) -> sp.Expr:
-    """Return the probability that one projection agrees on a query and two nodes (angles query-node, query-node, node-node)."""
+    """Return the probability that one projection agrees on a query and two nodes, from the three angles."""
     return 1 - (first + second + between_nodes) / (2 * sp.pi)
 
 
@@ -38,8 +38,8 @@ def theorem() -> Theorem:
     angles = {theta: between(0, sp.pi)}
     both_positive = Integration(
         name="both projections positive",
-        explanation="The projection's part in the plane of the two vectors has a uniform direction phi. Both inner products are positive for phi "
-        "between theta - pi/2 and pi/2.",
+        explanation="The projection's part in the plane of the two vectors has a uniform direction phi. Both inner "
+        "products are positive for phi between theta - pi/2 and pi/2.",
         label=r"P(\langle r,x\rangle > 0, \langle r,y\rangle > 0)",
         integrand=1 / (2 * sp.pi),
         variable=phi,
@@ -59,7 +59,8 @@ def theorem() -> Theorem:
     )
     triple = Identity(
         name="agreement of three",
-        explanation="Take means in the identity of signs: each pair differs with probability angle/pi (u, v, w are the three angles).",
+        explanation="Take means in the identity of signs: each pair differs with probability angle/pi (u, v, w are "
+        "the three angles).",
         label="P(\\text{all three agree})",
         left=1 - ((1 - collision(u)) + (1 - collision(v)) + (1 - collision(w))) / 2,
         right=joint_collision(u, v, w),
@@ -75,24 +76,25 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Signed random projections collide with the probability 1 - angle/pi",
-        statement=r"For $r \sim N(0, I)$, signs agree on two vectors at the angle $\theta$ with probability $1 - \theta/\pi$, and on three vectors with "
-        r"probability $1 - (\theta_{12} + \theta_{13} + \theta_{23})/(2\pi)$.",
+        statement=r"For $r \sim N(0, I)$, signs agree on two vectors at the angle $\theta$ with probability $1 - "
+        r"\theta/\pi$, and on three vectors with probability $1 - (\theta_{12} + \theta_{13} + \theta_{23})/(2\pi)$.",
         assumptions=["the vectors are not 0", "the law of r is invariant under rotations and has no atoms"],
         sources=["Goemans, Williamson, J. ACM 42 (1995)", "Charikar, STOC 2002"],
         steps=[
             Cited(
                 name="only the plane matters",
-                explanation="The inner products with two vectors depend only on the projection onto their plane, which is again Gaussian and rotation "
-                "invariant.",
+                explanation="The inner products with two vectors depend only on the projection onto their plane, "
+                "which is again Gaussian and rotation invariant.",
                 claim=r"\Pi r \sim N(0, I_2), \quad \arg(\Pi r) \sim U(-\pi, \pi)",
-                source="Rotation invariance of the Gaussian law, e.g. Vershynin, High-Dimensional Probability (2018), proposition 3.3.2",
+                source="Rotation invariance of the Gaussian law, e.g. Vershynin, High-Dimensional Probability "
+                "(2018), proposition 3.3.2",
             ),
             both_positive,
             agree,
             Exhaustive(
                 name="three signs",
-                explanation="Of three signs either all agree, or exactly two of the three pairs differ: over all eight patterns the indicator of agreement "
-                "is 1 minus half the number of differing pairs.",
+                explanation="Of three signs either all agree, or exactly two of the three pairs differ: over all "
+                "eight patterns the indicator of agreement is 1 minus half the number of differing pairs.",
                 claim=r"[s_1 = s_2 = s_3] = 1 - \tfrac12\left([s_1\ne s_2] + [s_1\ne s_3] + [s_2\ne s_3]\right)",
                 cases=_sign_patterns,
                 complete=True,
@@ -100,8 +102,9 @@ def theorem() -> Theorem:
             triple,
             Inequality(
                 name="a triple is no likelier than a pair",
-                explanation="By the triangle inequality the third angle is at least the difference of the other two, so the joint probability is at most "
-                "that of the pair (here for the second node at the larger angle y, the third at its least, y - x).",
+                explanation="By the triangle inequality the third angle is at least the difference of the other "
+                "two, so the joint probability is at most that of the pair (here for the second node at the larger "
+                "angle y, the third at its least, y - x).",
                 left=joint_collision(x, y, y - x),
                 relation="<=",
                 right=collision(x),
@@ -116,5 +119,3 @@ def theorem() -> Theorem:
             Mutation("probability rising with the angle", replace(decreasing, relation=">")),
         ],
     )
-
-

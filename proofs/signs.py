@@ -12,31 +12,17 @@ The rules, each a proof on its own:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sympy as sp
 
 from .domain import Domain, Range
 from .numeric import free_symbols
+from .sign_rules import Sign, quadratic, sign_of_number, sturm
 from .sums import has_sums, normal
 
 __all__ = ["Sign", "nonzero", "sign"]
 
 _ROUGH = (sp.Piecewise, sp.Abs, sp.sign, sp.Heaviside, sp.floor, sp.ceiling, sp.Min, sp.Max, sp.Mod, sp.DiracDelta)
 _DERIVATIVES = 3
-
-
-@dataclass(frozen=True)
-class Sign:
-    """A proved sign: `direction` 1 or -1 (0 for an expression that is zero), strict or not, and how it was proved."""
-
-    direction: int
-    strict: bool
-    how: str
-
-    def flipped(self) -> Sign:
-        """Return the sign of the negated expression."""
-        return Sign(-self.direction, self.strict, self.how)
 
 
 def nonzero(expr: sp.Expr, domain: Domain) -> bool:
@@ -52,7 +38,7 @@ def sign(expr: sp.Expr, domain: Domain, depth: int = _DERIVATIVES) -> Sign | Non
     if has_sums(expr):
         return _with_sums(expr, domain) or _with_sums(normal(expr), domain)
     if expr.is_number:
-        return _number(expr)
+        return sign_of_number(expr)
     direct = _known(expr, domain) or _by_assumptions(expr, domain)
     if direct is not None and (direct.strict or depth < _DERIVATIVES):
         return direct
@@ -78,26 +64,15 @@ def _factors(expr: sp.Expr) -> list[sp.Expr]:
     return [factor for factor in sp.Mul.make_args(expr) if factor != 1]
 
 
-def _number(expr: sp.Expr) -> Sign | None:
-    if expr.is_zero or (expr.is_algebraic and sp.simplify(expr) == 0):
-        return Sign(0, False, "it is zero")
-    if expr.is_extended_real is not True:
-        return None
-    value = sp.N(expr, 30)
-    if expr.is_Rational or (value.is_Float and abs(value) > sp.Float("1e-20")):
-        return Sign(1 if value > 0 else -1, True, "it is a number")
-    return None
-
-
 def _by_assumptions(expr: sp.Expr, domain: Domain) -> Sign | None:
     """Map the domain onto signed variables, then ask SymPy; an unattained closed end is asked separately."""
     mapped = expr.xreplace(domain.mapping(free_symbols(expr)))
     for form in (mapped, sp.expand(mapped), _spread(mapped)):
         for fact, found in _FACTS:
             if getattr(form, f"is_{fact}"):
-                found = _with_closed_ends(expr, domain, found)
-                if found is not None:
-                    return found
+                confirmed = _with_closed_ends(expr, domain, found)
+                if confirmed is not None:
+                    return confirmed
     return None
 
 
@@ -125,14 +100,16 @@ def _with_closed_ends(expr: sp.Expr, domain: Domain, found: Sign) -> Sign | None
         if span and not (span.integer or span.high_open) and span.low != span.high and span.low.is_finite is not False:
             end = sign(expr.subs(symbol, span.high), domain, 0)
             if end is None or end.direction != found.direction or not end.strict:
-                return Sign(found.direction, False, found.how) if end and end.direction in (0, found.direction) else None
+                return (
+                    Sign(found.direction, False, found.how) if end and end.direction in (0, found.direction) else None
+                )
     return found
 
 
 def _power(factor: sp.Expr, domain: Domain, depth: int) -> Sign | None:
     """Return the sign of one factor."""
     if factor.is_number:
-        return _number(factor)
+        return sign_of_number(factor)
     base, exponent = factor.as_base_exp()
     if exponent.is_even and base.is_extended_real:
         inner = sign(base, domain, depth)
@@ -149,13 +126,15 @@ def _product(signs: list[Sign]) -> Sign:
     for found in signs:
         direction *= found.direction
     reasons = sorted({found.how for found in signs if found.how != "it is a number"})
-    return Sign(direction, all(found.strict for found in signs) and direction != 0, "factor by factor: " + "; ".join(reasons))
+    return Sign(
+        direction, all(found.strict for found in signs) and direction != 0, "factor by factor: " + "; ".join(reasons)
+    )
 
 
 def _single(expr: sp.Expr, domain: Domain, depth: int) -> Sign | None:
     """Return the sign of an expression that does not factor."""
     symbols = sorted(free_symbols(expr), key=str)
-    for rule in (_sturm, _quadratic):
+    for rule in (sturm, quadratic):
         found = rule(expr, symbols, domain)
         if found is not None:
             return found
@@ -221,55 +200,6 @@ def _of_sum(expr: sp.Sum, domain: Domain) -> Sign | None:
     return Sign(inner.direction, False, f"every term of the sum has that sign: {inner.how}")
 
 
-def _sturm(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain) -> Sign | None:
-    span = domain.range_of(symbols[0]) if len(symbols) == 1 else None
-    if span is None or not expr.is_polynomial(symbols[0]):
-        return None
-    poly = sp.Poly(expr, symbols[0])
-    ends = (span.low, span.high)
-    if not (poly.domain.is_ZZ or poly.domain.is_QQ) or not all(end.is_Rational or end.is_infinite for end in ends):
-        return None
-    squarefree = sp.prod([factor for factor, power in poly.factor_list()[1] if power % 2]) or sp.Poly(1, symbols[0])
-    touching = squarefree.count_roots(*(None if end.is_infinite else end for end in ends)) if squarefree.degree() > 0 else 0
-    at_ends = sum(bool(end.is_finite and squarefree.eval(end) == 0) for end in ends)
-    if touching > at_ends:
-        return None
-    roots = poly.count_roots(*(None if end.is_infinite else end for end in ends))
-    open_ends = sum(
-        bool(end.is_finite and opened and poly.eval(end) == 0)
-        for end, opened in zip(ends, (span.low_open, span.high_open), strict=True)
-    )
-    probe = poly.eval(_inner_point(span))
-    if probe == 0:
-        return None
-    return Sign(1 if probe > 0 else -1, roots == open_ends, "Sturm's theorem: no sign change in the interval")
-
-
-def _inner_point(span: Range) -> sp.Expr:
-    """Return a rational inside the interval that is no simple fraction, hence hardly a double root."""
-    if span.low.is_finite and span.high.is_finite:
-        return span.low + (span.high - span.low) * sp.Rational(3571, 7919)
-    if span.low.is_finite:
-        return span.low + sp.Rational(3571, 7919)
-    return (span.high if span.high.is_finite else sp.Integer(0)) - sp.Rational(3571, 7919)
-
-
-def _quadratic(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain) -> Sign | None:
-    """Complete squares: a quadratic polynomial whose homogenised matrix is semidefinite."""
-    if not symbols or not expr.is_polynomial(*symbols) or sp.Poly(expr, *symbols).total_degree() != 2:
-        return None
-    if any(domain.range_of(symbol) is None for symbol in symbols):
-        return None
-    unit = sp.Dummy()
-    form = sp.Poly(expr, *symbols).homogenize(unit).as_expr()
-    matrix = sp.hessian(form, [*symbols, unit]) / 2
-    for direction in (1, -1):
-        if (direction * matrix).is_positive_semidefinite:
-            strict = bool((direction * matrix).is_positive_definite)
-            return Sign(direction, strict, "completing squares: the matrix of the quadratic is semidefinite")
-    return None
-
-
 def _from_an_end(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain, depth: int) -> Sign | None:
     """Integrate the sign of the derivative from an end of the interval."""
     for symbol in symbols:
@@ -296,7 +226,10 @@ def _from_an_end(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain, depth:
 
 def _halves(expr: sp.Expr, symbol: sp.Symbol, span: Range, domain: Domain, depth: int) -> Sign | None:
     """Decide an interval around 0 on both sides of 0, where a symbol's own assumptions must not exclude either."""
-    halves = (Range(span.low, sp.Integer(0), span.low_open, False), Range(sp.Integer(0), span.high, False, span.high_open))
+    halves = (
+        Range(span.low, sp.Integer(0), span.low_open, False),
+        Range(sp.Integer(0), span.high, False, span.high_open),
+    )
     found = [sign(expr, Domain({**domain.ranges, symbol: half}, domain.where), depth - 1) for half in halves]
     left, right = found
     if left is None or right is None or left.direction != right.direction:

@@ -88,9 +88,11 @@ def _terms(expr: sp.Expr, fresh: Any) -> list[_Term]:
         return _multiply([_terms(expr.base, fresh) for _ in range(int(expr.exp))])
     if isinstance(expr, sp.Sum):
         return _open_sum(expr, fresh)
-    return [(expr.func(*(normal(arg) if isinstance(arg, sp.Expr) else arg for arg in expr.args)), ())] if isinstance(
-        expr, sp.Pow | sp.Function
-    ) else [(expr, ())]
+    return (
+        [(expr.func(*(normal(arg) if isinstance(arg, sp.Expr) else arg for arg in expr.args)), ())]
+        if isinstance(expr, sp.Pow | sp.Function)
+        else [(expr, ())]
+    )
 
 
 def _multiply(factors: list[list[_Term]]) -> list[_Term]:
@@ -102,7 +104,8 @@ def _multiply(factors: list[list[_Term]]) -> list[_Term]:
 
 def _open_sum(expr: sp.Expr, fresh: Any) -> list[_Term]:
     """Rename the bound indices to fresh ones and open the summand."""
-    body, renamed, limits = expr.function, {}, []
+    body, limits = expr.function, []
+    renamed: dict[sp.Symbol, sp.Symbol] = {}
     for index, low, high in reversed(expr.limits):  # outer limits first: inner bounds may use outer indices
         new = sp.Symbol(f"_s{next(fresh)}", integer=True)
         limits.append((new, low.xreplace(renamed), high.xreplace(renamed)))
@@ -115,7 +118,8 @@ def _collapse(term: sp.Expr, limits: _Limits, bounds: dict[sp.Symbol, tuple[sp.E
     """Resolve deltas, draw out constants, factor into connected sums."""
     term, limits = _resolve_deltas(term, limits, bounds)
     dummies = {index for index, _, _ in limits}
-    inside, outside = [], []
+    inside: list[sp.Expr] = []
+    outside: list[sp.Expr] = []
     for factor in sp.Mul.make_args(term):
         (inside if factor.free_symbols & dummies else outside).append(factor)
     result = sp.Mul(*outside)

@@ -50,13 +50,14 @@ def theorem() -> Theorem:
         explanation="Insert the covariance into the double sum.",
         label=r"\operatorname{Var}\sum_i \xi_i x_i",
         left=sp.Sum((s[i, j] - chance[i] * chance[j]) / (chance[i] * chance[j]) * x[i] * x[j], (i, 1, n), (j, 1, n)),
-        right=sp.Sum(s[i, j] * (x[i] / chance[i]) * (x[j] / chance[j]), (i, 1, n), (j, 1, n)) - sp.Sum(x[i], (i, 1, n)) ** 2,
+        right=sp.Sum(s[i, j] * (x[i] / chance[i]) * (x[j] / chance[j]), (i, 1, n), (j, 1, n))
+        - sp.Sum(x[i], (i, 1, n)) ** 2,
         domain={n: integers(1)},
     )
     price = Inequality(
         name="the price of rare nodes",
-        explanation="The variance of one weight is (1-P)/P. With P at most L s (union bound) it is at least 1/(L s) - 1: nodes that are hardly "
-        "ever retrieved make the estimator's variance explode.",
+        explanation="The variance of one weight is (1-P)/P. With P at most L s (union bound) it is at least 1/(L "
+        "s) - 1: nodes that are hardly ever retrieved make the estimator's variance explode.",
         left=(1 - p) / p,
         relation=">=",
         right=1 / (tables * bucket) - 1,
@@ -64,10 +65,17 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Inverse-probability weights make hash retrieval unbiased",
-        statement=r"If node $i$ is retrieved with probability $P_i > 0$ and then weighted by $1/P_i$, every sum over nodes is estimated without bias, "
-        r"with covariance $(S_{ij} - P_iP_j)/(P_iP_j)$ of the weights.",
-        assumptions=[r"$P_i > 0$ for every node with a nonzero term", "retrieval probabilities are known (theorem on retrieval probabilities)"],
-        sources=["Horvitz, Thompson, JASA 47 (1952)", "Charikar, Siminelakis, FOCS 2017", "Chen, Xu, Shrivastava, NeurIPS 2019"],
+        statement="If node $i$ is retrieved with probability $P_i > 0$ and then weighted by $1/P_i$, every sum "
+        "over nodes is estimated without bias, with covariance $(S_{ij} - P_iP_j)/(P_iP_j)$ of the weights.",
+        assumptions=[
+            r"$P_i > 0$ for every node with a nonzero term",
+            "retrieval probabilities are known (theorem on retrieval probabilities)",
+        ],
+        sources=[
+            "Horvitz, Thompson, JASA 47 (1952)",
+            "Charikar, Siminelakis, FOCS 2017",
+            "Chen, Xu, Shrivastava, NeurIPS 2019",
+        ],
         steps=[
             mean,
             covariance,
@@ -85,7 +93,9 @@ def theorem() -> Theorem:
             Mutation("P = 0 allowed", replace(mean, domain={p: Range(sp.Integer(0), sp.Integer(1), False, False)})),
             Mutation("weights 1/P^2", replace(mean, left=sp.Sum(b / p**2 * (b * p + (1 - b) * (1 - p)), (b, 0, 1)))),
             Mutation("covariance not divided", replace(covariance, right=joint - p * q)),
-            Mutation("square of the sum added", replace(variance, right=variance.right + 2 * sp.Sum(x[i], (i, 1, n)) ** 2)),
+            Mutation(
+                "square of the sum added", replace(variance, right=variance.right + 2 * sp.Sum(x[i], (i, 1, n)) ** 2)
+            ),
             Mutation("upper instead of lower bound", replace(price, relation="<=")),
         ],
     )

@@ -25,7 +25,8 @@ def theorem() -> Theorem:
     sizes = {m: integers(1), r: integers(1), kept: inside(0, 1)}
     mean = Identity(
         name="mean of a scale on the rest",
-        explanation="Each of the r draws gives i with probability p_i/(1-P); sum and multiply with the scale of one draw.",
+        explanation="Each of the r draws gives i with probability p_i/(1-P); sum and multiply with the scale of "
+        "one draw.",
         label=r"\mathbb{E}\,\xi_i",
         left=scale_i * sp.Sum(chance_i, (t, 1, r)),
         right=1,
@@ -33,7 +34,8 @@ def theorem() -> Theorem:
     )
     spread = Identity(
         name="covariance on the rest",
-        explanation="Sum over ordered pairs of draws: the same draw gives both only if i = j, different ones are independent.",
+        explanation="Sum over ordered pairs of draws: the same draw gives both only if i = j, different ones are "
+        "independent.",
         label=r"\operatorname{Cov}(\xi_i, \xi_j)",
         left=scale_i * scale_j * sp.Sum(together, (t, 1, r), (u, 1, r)) - 1,
         right=covariance,
@@ -49,9 +51,10 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Winner-take-all sampling is unbiased; only what is not kept varies",
-        statement=r"Keep a set $C$ of total probability $P$ surely, and give the remaining $r = c - |C|$ draws to the rest, "
-        r"with probabilities $p_i/(1-P)$ and scales $\xi_i = n_i(1-P)/(r\,p_i)$. Then $\mathbb{E}\,\xi = 1$, and on the rest "
-        r"$\operatorname{Cov}(\xi) = \frac{1}{r}\left(\operatorname{diag}((1-P)/p_i) - \mathbf{1}\mathbf{1}^{T}\right)$.",
+        statement="Keep a set $C$ of total probability $P$ surely, and give the remaining $r = c - |C|$ draws to "
+        r"the rest, with probabilities $p_i/(1-P)$ and scales $\xi_i = n_i(1-P)/(r\,p_i)$. Then $\mathbb{E}\,\xi = "
+        r"1$, and on the rest $\operatorname{Cov}(\xi) = \frac{1}{r}\left(\operatorname{diag}((1-P)/p_i) - "
+        r"\mathbf{1}\mathbf{1}^{T}\right)$.",
         assumptions=[r"$0 < P < 1$, and $r \ge 1$ draws are left", r"$p_i > 0$ on the rest, adding up to $1 - P$"],
         sources=["Liu et al., NeurIPS 2023 (arXiv 2305.15265): winner-take-all column-row sampling"],
         steps=[
@@ -69,7 +72,9 @@ def theorem() -> Theorem:
         ],
         mutations=[
             Mutation("scales without the factor 1 - P", replace(mean, left=mean.left / (1 - kept))),
-            Mutation("covariance of plain sampling with replacement", replace(spread, right=(delta(i, j) / p[i] - 1) / r)),
+            Mutation(
+                "covariance of plain sampling with replacement", replace(spread, right=(delta(i, j) / p[i] - 1) / r)
+            ),
             Mutation("variance without the factor 1 - P", replace(summed, right=summed.right / (1 - kept))),
         ],
     )

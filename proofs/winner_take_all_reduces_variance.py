@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from .arguments import Limit
+from .calculus import Limit
 from .domain import above, at_least, inside, integers, real
 from .finite import Exhaustive
 from .model import Mutation, Theorem
@@ -29,14 +29,11 @@ def _worse_example() -> Iterator[tuple[object, bool]]:
 
 def theorem() -> Theorem:
     """Return the theorem."""
-    i, j = sp.symbols("i j", integer=True)
+    i = sp.Symbol("i", integer=True)
     m, k = sp.symbols("m k", integer=True, positive=True)
-    kept, d, inner, outer, rate = (
-        sp.Symbol("P", positive=True),
-        sp.Symbol("d", real=True),
-        *sp.symbols("V_C V_R", nonnegative=True),
-        sp.Symbol("c", positive=True),
-    )
+    kept, rate = sp.symbols("P c", positive=True)
+    inner, outer = sp.symbols("V_C V_R", nonnegative=True)
+    d = sp.Symbol("d", real=True)
     x, y = sp.IndexedBase("x", real=True), sp.IndexedBase("y", real=True)
     p, q = sp.IndexedBase("p", positive=True), sp.IndexedBase("q", positive=True)
     square_c, sum_c = sp.Sum(q[i] * y[i] ** 2, (i, 1, k)), sp.Sum(q[i] * y[i], (i, 1, k))
@@ -44,8 +41,8 @@ def theorem() -> Theorem:
     within_c, within_r = square_c / kept - (sum_c / kept) ** 2, square_r / (1 - kept) - (sum_r / (1 - kept)) ** 2
     split = Identity(
         name="variance of one draw, split by the kept set",
-        explanation="One draw has the value y_i on the kept set C (probability P) and x_i on the rest. Its variance is the mean "
-        "of the variances within C and within the rest, plus the variance between their means.",
+        explanation="One draw has the value y_i on the kept set C (probability P) and x_i on the rest. Its "
+        "variance is the mean of the variances within C and within the rest, plus the variance between their means.",
         label=r"V",
         left=square_c + square_r - (sum_c + sum_r) ** 2,
         right=kept * within_c + (1 - kept) * within_r + kept * (1 - kept) * (sum_c / kept - sum_r / (1 - kept)) ** 2,
@@ -53,8 +50,8 @@ def theorem() -> Theorem:
     )
     dropped = Inequality(
         name="drop two nonnegative terms",
-        explanation="So the variance of one draw is at least (1-P) times the variance within the rest (d is the difference of "
-        "the two means).",
+        explanation="So the variance of one draw is at least (1-P) times the variance within the rest (d is the "
+        "difference of the two means).",
         left=kept * inner + (1 - kept) * outer + kept * (1 - kept) * d**2,
         relation=">=",
         right=(1 - kept) * outer,
@@ -62,8 +59,8 @@ def theorem() -> Theorem:
     )
     threshold = Identity(
         name="the threshold",
-        explanation="Winner-take-all has variance (1-P)^2 V_R/(c-|C|), plain sampling V/c with V at least (1-P) V_R: the ratio "
-        "is at most (1-P) c/(c-|C|), which is at most 1 exactly if P is at least |C|/c.",
+        explanation="Winner-take-all has variance (1-P)^2 V_R/(c-|C|), plain sampling V/c with V at least (1-P) "
+        "V_R: the ratio is at most (1-P) c/(c-|C|), which is at most 1 exactly if P is at least |C|/c.",
         label=r"1 - \frac{(1-P)^2 V_R/(c-|C|)}{(1-P)V_R/c}",
         left=1 - (1 - kept) ** 2 / (rate - k) * rate / (1 - kept),
         right=(rate * kept - k) / (rate - k),
@@ -71,9 +68,9 @@ def theorem() -> Theorem:
     )
     return Theorem(
         title="Winner-take-all varies less than sampling with replacement once the kept set is heavy enough",
-        statement=r"With $c$ draws, a kept set of $|C|$ indices and probability $P$: "
-        r"$\operatorname{Var}_{\mathrm{WTA}} \le \frac{(1-P)\,c}{c-|C|}\operatorname{Var}_{\mathrm{CRS}}$, so keeping pays "
-        r"if $P \ge |C|/c$, for every probability law and every summand.",
+        statement="With $c$ draws, a kept set of $|C|$ indices and probability $P$: "
+        r"$\operatorname{Var}_{\mathrm{WTA}} \le \frac{(1-P)\,c}{c-|C|}\operatorname{Var}_{\mathrm{CRS}}$, so "
+        r"keeping pays if $P \ge |C|/c$, for every probability law and every summand.",
         assumptions=[r"$0 < P < 1$ and $|C| < c$", "the summands do not depend on the draws"],
         sources=["Liu et al., NeurIPS 2023 (arXiv 2305.15265), theorem 2: the condition P > |C|/c"],
         steps=[
@@ -98,7 +95,8 @@ def theorem() -> Theorem:
             ),
             Limit(
                 name="with many draws the gain is the rest's share",
-                explanation="For a fixed kept set, the bound on the ratio of variances tends to 1 - P as the draws grow.",
+                explanation="For a fixed kept set, the bound on the ratio of variances tends to 1 - P as the draws "
+                "grow.",
                 body=(1 - kept) * rate / (rate - k),
                 variable=rate,
                 to=sp.oo,
@@ -107,8 +105,13 @@ def theorem() -> Theorem:
             ),
         ],
         mutations=[
-            Mutation("the variance between the groups forgotten", replace(split, right=kept * within_c + (1 - kept) * within_r)),
-            Mutation("1 - P not squared", replace(threshold, left=1 - (1 - kept) ** 3 / (rate - k) * rate / (1 - kept))),
+            Mutation(
+                "the variance between the groups forgotten",
+                replace(split, right=kept * within_c + (1 - kept) * within_r),
+            ),
+            Mutation(
+                "1 - P not squared", replace(threshold, left=1 - (1 - kept) ** 3 / (rate - k) * rate / (1 - kept))
+            ),
             Mutation("the whole variance within the rest kept", replace(dropped, right=outer)),
         ],
     )

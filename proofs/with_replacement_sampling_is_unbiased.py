@@ -8,7 +8,7 @@ import sympy as sp
 
 from .domain import Simplex, inside, integers
 from .model import Mutation, Theorem
-from .steps import Identity
+from .steps import Identity, Where
 
 
 def theorem() -> Theorem:
@@ -17,13 +17,14 @@ def theorem() -> Theorem:
     i, j, k, t, u = sp.symbols("i j k t u", integer=True)
     s, a = sp.symbols("s a", positive=True)
     p, delta = sp.IndexedBase("p", positive=True), sp.KroneckerDelta
-    members = {n: integers(2), c: integers(1), i: integers(1, n), j: integers(1, n), p: Simplex(n)}
+    members: Where = {n: integers(2), c: integers(1), i: integers(1, n), j: integers(1, n), p: Simplex(n)}
     together = delta(t, u) * delta(i, j) * p[i] + (1 - delta(t, u)) * p[i] * p[j]
     product_moment = c * p[i] * delta(i, j) + c * (c - 1) * p[i] * p[j]
     generating = (a * s + 1 - a) ** c
     covariance = Identity(
         name="covariance of the scales",
-        explanation="Divide by the normalisation c p_i of each scale and subtract the product of the means, which is 1.",
+        explanation="Divide by the normalisation c p_i of each scale and subtract the product of the means, which "
+        "is 1.",
         label=r"\operatorname{Cov}(\xi_i, \xi_j)",
         left=product_moment / (c**2 * p[i] * p[j]) - 1,
         right=(delta(i, j) / p[i] - 1) / c,
@@ -48,8 +49,8 @@ def theorem() -> Theorem:
     )
     mixed = Identity(
         name="the same from the generating function",
-        explanation="A second route for i = j: a count has the generating function of c independent draws with chance a; "
-        "differentiating twice at s = 1 gives its second moment.",
+        explanation="A second route for i = j: a count has the generating function of c independent draws with "
+        "chance a; differentiating twice at s = 1 gives its second moment.",
         label=rf"\left.\partial_s\, s\, \partial_s {sp.latex(generating)}\right|_{{s=1}}",
         left=sp.diff(s * sp.diff(generating, s), s).subs(s, 1),
         right=c * a + c * (c - 1) * a**2,
@@ -77,8 +78,8 @@ def theorem() -> Theorem:
             covariance,
             Identity(
                 name="the scales balance",
-                explanation="The draws always number c, so the p-weighted scales do not vary: each row of the covariance, "
-                "weighted by p, adds up to 0.",
+                explanation="The draws always number c, so the p-weighted scales do not vary: each row of the "
+                "covariance, weighted by p, adds up to 0.",
                 label=r"\sum_j p_j \operatorname{Cov}(\xi_i, \xi_j)",
                 left=sp.Sum(p[j] * (delta(i, j) / p[i] - 1) / c, (j, 1, n)),
                 right=0,
@@ -86,7 +87,9 @@ def theorem() -> Theorem:
             ),
         ],
         mutations=[
-            Mutation("c^2 pairs of different draws instead of c(c-1)", replace(pairs, right=product_moment + c * p[i] * p[j])),
+            Mutation(
+                "c^2 pairs of different draws instead of c(c-1)", replace(pairs, right=product_moment + c * p[i] * p[j])
+            ),
             Mutation("covariance without the minus one", replace(covariance, right=delta(i, j) / p[i] / c)),
         ],
     )

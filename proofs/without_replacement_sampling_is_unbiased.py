@@ -81,8 +81,8 @@ def theorem() -> Theorem:
             negative,
             Identity(
                 name="variance of the sampled sum",
-                explanation="Insert the covariance into the double sum over all pairs; what is left is the variance about "
-                "the average term, so equal terms cost nothing, and neither does k = n.",
+                explanation="Insert the covariance into the double sum over all pairs; what is left is the "
+                "variance about the average term, so equal terms cost nothing, and neither does k = n.",
                 label=r"\operatorname{Var}\sum_i \xi_i x_i",
                 left=sp.Sum(x[i] * x[j] * law, (i, 1, n), (j, 1, n)),
                 right=n * (n - k) / (k * (n - 1)) * (squares - total**2 / n),

@@ -1,8 +1,7 @@
-"""The compound kinds of steps: induction, limits, integrals, optima."""
+"""Steps of calculus: limits, integrals, optima."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
@@ -10,106 +9,17 @@ from typing import Any, ClassVar, Literal
 import mpmath
 import sympy as sp
 
-from .domain import Domain, integers
+from .domain import Domain
 from .model import Outcome, Step
 from .numeric import POINTS, evaluate, free_symbols, instances, is_zero, scalar
+from .reduction import reduce_to_zero
 from .signs import sign
-from .steps import Identity, Inequality, Where, domain_complaint, expression, reduce_to_zero
-from .sums import peel
+from .steps import Where, domain_complaint, expression
 
-__all__ = ["Induction", "Integration", "Limit", "Optimum"]
+__all__ = ["Integration", "Limit", "Optimum"]
 
-_UNROLLED = 5
 _QUADRATURE_POINTS = 3
 _DIGITS = 80  # differences of nearly equal numbers lose up to about 20 digits along a sequence
-
-
-def _worst(parts: Mapping[str, Outcome]) -> Outcome:
-    """Combine the outcomes of a step's parts: it is as strong as the weakest."""
-    for verdict in ("failed", "numeric"):
-        for part, outcome in parts.items():
-            if outcome.verdict == verdict:
-                return Outcome(outcome.verdict, f"{part}: {outcome.evidence}")
-    return Outcome("symbolic", "; ".join(f"{part}: {outcome.evidence}" for part, outcome in parts.items()))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Induction(Step):
-    """A recurrence x(k+1) = advance(x(k), k) and its solution, or a lower bound of it.
-
-    With ``relation="="``: `closed` is `initial` at `start`, and `advance` takes
-    `closed` at k to `closed` at k + 1; then unrolled a few times as a check.
-    With ``relation=">="``: the same with at-least, and `advance` is proved nondecreasing in x.
-
-    Parameters
-    ----------
-    advance
-        Function of (x, k) that returns the next member as an expression.
-    x
-        Symbol for a member of the sequence, with its range in `domain`.
-    """
-
-    k: sp.Symbol
-    closed: Any
-    initial: Any
-    advance: Callable[[Any, sp.Symbol], Any]
-    start: int = 0
-    relation: Literal["=", ">="] = "="
-    x: sp.Symbol = field(default_factory=lambda: sp.Symbol("x", real=True))
-    domain: Where = field(default_factory=dict)
-    kind: ClassVar[str] = "induction"
-
-    def formula(self) -> str:
-        member = sp.Symbol(f"{self.x}_{self.k}")
-        following, first = f"{self.x}_{{{self.k}+1}}", f"{self.x}_{{{self.start}}}"
-        sign_ = "=" if self.relation == "=" else r"\ge"
-        return (
-            rf"{first} = {sp.latex(sp.sympify(self.initial))},\ {following} = {sp.latex(self.advance(member, self.k))}"
-            rf"\ \Longrightarrow\ {sp.latex(member)} {sign_} {sp.latex(sp.sympify(self.closed))}"
-        )
-
-    def decide(self) -> Outcome:
-        closed, initial = expression(self.closed, "the solution"), expression(self.initial, "the initial value")
-        if closed.has(self.x) or not closed.has(self.k):
-            return Outcome("failed", "the solution must be an expression in the induction variable")
-        first = closed.subs(self.k, self.start).doit()
-        held = closed.subs(self.k, self.k + 1)
-        moved = expression(self.advance(closed, self.k), "the next member")
-        step_domain = {**self.domain, self.k: integers(self.start)}
-        parts = {"base": self._part(initial, first, self.domain), "step": self._part(moved, held, step_domain)}
-        if self.relation == ">=":
-            parts["monotone"] = self._monotone(step_domain)
-        else:
-            parts["unrolled"] = self._unrolled(initial, closed)
-        return _worst(parts)
-
-    def _part(self, left: sp.Expr, right: sp.Expr, domain: Where) -> Outcome:
-        if left == right:
-            return Outcome("symbolic", f"both sides are {left}")
-        kind: type[Identity] | type[Inequality] = Identity if self.relation == "=" else Inequality
-        return kind(name="part", explanation="part", left=left, right=right, relation=self.relation, domain=domain).decide()
-
-    def _monotone(self, domain: Where) -> Outcome:
-        slope = sp.diff(self.advance(self.x, self.k), self.x)
-        found = sign(slope, Domain(dict(domain)))
-        if found is None or found.direction == -1:
-            return Outcome("failed", f"the recurrence is not proved nondecreasing: its slope is {slope}")
-        return Outcome("symbolic", f"slope {slope} is nonnegative ({found.how})")
-
-    def _unrolled(self, initial: sp.Expr, closed: sp.Expr) -> Outcome:
-        probe = expression(self.advance(initial, self.k), "the next member")
-        domain, compared = Domain({**self.domain, self.k: integers(self.start)}), 0
-        for point, table in instances(domain, (initial, closed, probe), 3):
-            value = evaluate(initial, point, table)
-            for k in range(self.start, self.start + _UNROLLED):
-                at = {**point, self.k: sp.Integer(k)}
-                if not is_zero(value - evaluate(closed, at, table), value):
-                    return Outcome("failed", f"member {k} is {value}, the solution gives something else")
-                value = evaluate(expression(self.advance(value, self.k), "the next member"), at, table)
-                compared += 1
-        if compared == 0:
-            return Outcome("failed", "vacuous: no point satisfies the assumptions")
-        return Outcome("symbolic", f"{compared} members of unrolled sequences agree")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,12 +36,14 @@ class Limit(Step):
     kind: ClassVar[str] = "limit"
 
     def formula(self) -> str:
+        """Return the claim in LaTeX."""
         to = sp.latex(sp.sympify(self.to)) + ("" if sp.sympify(self.to).is_infinite else f"^{self.direction}")
         label = f"{self.label} = " if self.label else ""
         body = sp.latex(sp.sympify(self.body))
         return rf"{label}\lim_{{{sp.latex(self.variable)} \to {to}}} {body} = {sp.latex(sp.sympify(self.value))}"
 
     def decide(self) -> Outcome:
+        """Return the verdict with its evidence."""
         body, to = expression(self.body, "the body"), sp.sympify(self.to, strict=True)
         diverges = self.value in (sp.oo, -sp.oo)
         value = sp.sympify(self.value) if diverges else expression(self.value, "the limit")
@@ -196,6 +108,7 @@ class Integration(Step):
     kind: ClassVar[str] = "integral"
 
     def formula(self) -> str:
+        """Return the claim in LaTeX."""
         low, high, value = (sp.latex(sp.sympify(side)) for side in (self.low, self.high, self.value))
         label = f"{self.label} = " if self.label else ""
         body = rf"\int_{{{low}}}^{{{high}}} {sp.latex(self.integrand)} \, d{sp.latex(self.variable)}"
@@ -203,7 +116,11 @@ class Integration(Step):
         return f"{label}{body} = {primitive} = {value}"
 
     def decide(self) -> Outcome:
-        body, primitive = expression(self.integrand, "the integrand"), expression(self.antiderivative, "the antiderivative")
+        """Return the verdict with its evidence."""
+        body, primitive = (
+            expression(self.integrand, "the integrand"),
+            expression(self.antiderivative, "the antiderivative"),
+        )
         value, domain = expression(self.value, "the value"), Domain(dict(self.domain))
         complaint = domain_complaint(domain, (body, value))
         if complaint:
@@ -254,15 +171,18 @@ class Optimum(Step):
     kind: ClassVar[str] = "optimum"
 
     def formula(self) -> str:
+        """Return the claim in LaTeX."""
         symbol = sp.latex(self.variable)
         slope = rf"\frac{{\partial}}{{\partial {symbol}}}\left({sp.latex(self.objective)}\right)"
+        second = sp.latex(sp.factor(sp.diff(self.objective, self.variable, 2)))
         curve = "\\ge" if self.sense == "min" else "\\le"
         return (
             rf"{slope} = 0 \text{{ at }} {symbol} = {sp.latex(sp.sympify(self.at))},\quad "
-            rf"\frac{{\partial^2}}{{\partial {symbol}^2}} = {sp.latex(sp.factor(sp.diff(self.objective, self.variable, 2)))} {curve} 0"
+            rf"\frac{{\partial^2}}{{\partial {symbol}^2}} = {second} {curve} 0"
         )
 
     def decide(self) -> Outcome:
+        """Return the verdict with its evidence."""
         objective, at = expression(self.objective, "the objective"), expression(self.at, "the optimum")
         domain = Domain(dict(self.domain))
         complaint = domain_complaint(domain, (objective, at))
