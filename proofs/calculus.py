@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Literal
 import mpmath
 import sympy as sp
 
-from .domain import Domain
+from .domain import Domain, Range
+from .doubts import CASES
 from .model import Outcome, Step
 from .numeric import POINTS, evaluate, free_symbols, instances, is_zero, scalar
-from .reduction import reduce_to_zero
-from .signs import sign
+from .reduction import denominators, reduce_to_zero
+from .signs import nonzero, sign
 from .steps import Where, domain_complaint, expression
 
 __all__ = ["Integration", "Limit", "Optimum"]
@@ -58,7 +59,9 @@ class Limit(Step):
         same = found == value or (not diverges and reduce_to_zero(found - value, domain, {}) is not None)
         if same:
             return Outcome("symbolic", f"SymPy's limit is {found}; the values approach it at {tested} points")
-        return Outcome("numeric", f"SymPy's limit is {found}; the values approach {value} at {tested} points")
+        if not found.has(sp.Limit):
+            return Outcome("failed", f"SymPy's limit is {found}, not {value}")
+        return Outcome("numeric", f"SymPy finds no limit; the values approach {value} at {tested} points")
 
     def _approach(self, body: sp.Expr, to: sp.Expr, value: sp.Expr, domain: Domain) -> int | Outcome:
         symbols = sorted((free_symbols(body) | free_symbols(value)) - {self.variable}, key=str)
@@ -128,9 +131,12 @@ class Integration(Step):
         tested = self._quadrature(body, value, domain)
         if isinstance(tested, Outcome):
             return tested
-        slope = reduce_to_zero(sp.diff(primitive, self.variable) - body, domain, {})
         ends = [sp.limit(primitive, self.variable, *end) for end in ((self.high, "-"), (self.low, "+"))]
-        total = reduce_to_zero(ends[0] - ends[1] - value, domain, {})
+        remainders = (sp.diff(primitive, self.variable) - body, ends[0] - ends[1] - value)
+        slope, total = (reduce_to_zero(remainder, domain, {}) for remainder in remainders)
+        doubtful = self._doubt(primitive, remainders)
+        if doubtful:
+            return Outcome("failed", doubtful)
         if slope is None or total is None:
             return Outcome("numeric", f"the antiderivative is not confirmed; quadrature agrees at {tested} points")
         return Outcome(
@@ -138,6 +144,21 @@ class Integration(Step):
             f"derivative of the antiderivative minus the integrand: {slope}; its limits at the ends are {ends[0]} and "
             f"{ends[1]}; quadrature agrees at {tested} points to 15 digits",
         )
+
+    def _doubt(self, primitive: sp.Expr, remainders: tuple[sp.Expr, sp.Expr]) -> str:
+        """Return why the antiderivative is none on this interval, or an empty string."""
+        low, high = sp.sympify(self.low), sp.sympify(self.high)
+        inside = Domain({**self.domain, self.variable: Range(low, high)})
+        if primitive.has(*CASES):
+            return "the antiderivative has cases, so it may jump"
+        poles = [base for base in denominators(primitive) if not nonzero(base, inside)]
+        if poles:
+            return f"the antiderivative may jump where {poles[0]} vanishes"
+        for remainder in remainders:
+            for point, table in instances(inside, (remainder,), POINTS if free_symbols(remainder) else 1):
+                if not is_zero(evaluate(remainder, point, table)):
+                    return f"the antiderivative is off by {remainder}"
+        return ""
 
     def _quadrature(self, body: sp.Expr, value: sp.Expr, domain: Domain) -> int | Outcome:
         low, high = sp.sympify(self.low), sp.sympify(self.high)
@@ -207,6 +228,9 @@ class Optimum(Step):
         tested, wanted = 0, 1 if self.sense == "min" else -1
         for point, table in instances(domain, (objective, at), POINTS):
             best = {**point, self.variable: evaluate(at, point, table)}
+            span = domain.range_of(self.variable)
+            if span is None or not span.includes(best[self.variable], point):
+                return Outcome("failed", f"{self.variable} = {best[self.variable]} is outside of its range at {point}")
             gain = evaluate(objective, point, table) - evaluate(objective, best, table)
             if not is_zero(gain) and scalar(gain) * wanted < 0:
                 return Outcome("failed", f"{self.variable} = {point[self.variable]} is better at {point}")

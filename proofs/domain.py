@@ -30,6 +30,13 @@ class Range:
     high_open: bool = True
     integer: bool = False
 
+    def includes(self, value: sp.Expr, point: dict[sp.Symbol, sp.Expr]) -> bool:
+        """Whether a number lies in the range, with the bounds taken at the point."""
+        low, high = self.low.xreplace(point), self.high.xreplace(point)
+        over = value > low if self.low_open else value >= low
+        under = value < high if self.high_open else value <= high
+        return over == sp.true and under == sp.true and (not self.integer or value.is_integer is True)
+
     def shown(self, symbol: sp.Basic) -> str:
         """Return the membership in LaTeX."""
         left, right = "<" if self.low_open else r"\le", "<" if self.high_open else r"\le"
@@ -197,6 +204,14 @@ class Domain:
                 if found == count:
                     return
 
+    def contains(self, point: dict[sp.Symbol, sp.Expr]) -> bool:
+        """Whether a point of real coordinates lies in the ranges and satisfies conditions and assumptions."""
+        for symbol, value in point.items():
+            span = self.range_of(symbol)
+            if span is not None and not span.includes(value, point):
+                return False
+        return self._admits(point)
+
     def _draw(
         self, order: list[sp.Symbol], rng: random.Random, most: int, simple: bool
     ) -> dict[sp.Symbol, sp.Expr] | None:
@@ -211,20 +226,9 @@ class Domain:
 
     def _admits(self, point: dict[sp.Symbol, sp.Expr]) -> bool:
         for symbol, value in point.items():
-            facts = {k: v for k, v in symbol.assumptions0.items() if k in _CHECKED_FACTS}
-            if any(getattr(value, f"is_{fact}") is not truth for fact, truth in facts.items()):
+            if any(getattr(value, f"is_{fact}", None) is not truth for fact, truth in symbol.assumptions0.items()):
                 return False
         return all(condition.xreplace(point) == sp.true for condition in self.where if condition is not sp.true)
-
-
-_CHECKED_FACTS = frozenset({"real", "positive", "negative", "nonnegative", "nonpositive", "zero", "nonzero"}) | {
-    "integer",
-    "even",
-    "odd",
-    "prime",
-    "rational",
-    "irrational",
-}
 
 
 def _complex(rng: random.Random) -> sp.Expr:

@@ -14,11 +14,13 @@ import sympy as sp
 from .domain import Domain, Simplex
 from .sums import has_sums
 
-__all__ = ["POINTS", "evaluate", "free_symbols", "instances", "is_zero", "scalar"]
+__all__ = ["MANY", "POINTS", "evaluate", "free_symbols", "instances", "is_zero", "scalar"]
 
-POINTS = 12
+POINTS = 12  # beside a symbolic proof
+MANY = 150  # in place of one
 _DIGITS = 60
 _WIDEST_INTEGER = 300
+_LARGEST_INTEGER = 5000
 _SIGNIFICANT = 50  # bits; a difference that cancels completely comes back with none
 
 
@@ -36,7 +38,9 @@ def instances(
     symbols = free_symbols(*exprs)
     for span in domain.ranges.values():
         symbols |= span.size.free_symbols if isinstance(span, Simplex) else set()
-    most = _WIDEST_INTEGER if not any(has_sums(e) or e.has(sp.Indexed) for e in exprs) else 5
+    literals = [abs(int(number)) for expr in exprs for number in expr.atoms(sp.Integer)]
+    most = min(max([_WIDEST_INTEGER, *(2 * number for number in literals)]), _LARGEST_INTEGER)
+    most = most if not any(has_sums(e) or e.has(sp.Indexed) for e in exprs) else 5
     if any(power.exp.free_symbols for expr in exprs for power in expr.atoms(sp.Pow)):
         most = min(most, 12)  # exact powers of rationals become long
     if max(map(_nesting, exprs)) > 2:

@@ -10,8 +10,9 @@ import sympy as sp
 
 from .boxes import enclose_nonnegative
 from .domain import Domain, Range, Simplex
+from .doubts import doubt, violation
 from .model import Outcome, Step
-from .numeric import POINTS, evaluate, free_symbols, instances, is_zero, scalar
+from .numeric import MANY, POINTS, evaluate, free_symbols, instances, is_zero, scalar
 from .reduction import denominators, reduce_to_zero
 from .signs import nonzero, sign
 from .sums import has_sums
@@ -19,8 +20,6 @@ from .sums import has_sums
 __all__ = ["Identity", "Inequality", "Where", "domain_complaint", "expression"]
 
 Where = Mapping[Any, Range | Simplex]
-
-_ROUGH = (sp.Piecewise, sp.floor, sp.ceiling, sp.Mod, sp.Heaviside, sp.sign, sp.Abs, sp.Min, sp.Max, sp.DiracDelta)
 
 
 def expression(side: Any, role: str) -> sp.Expr:
@@ -124,27 +123,34 @@ class Identity(_Claim):
             return tested
         how = reduce_to_zero(left - right, domain, self.given)
         if how is None:
-            return _undecided(left - right, domain, tested)
+            return _undecided(left, right, domain, self.given)
         doubtful = [d for d in denominators(left, right) if not nonzero(d, domain)]
         if doubtful:
             return Outcome("numeric", f"{how}, but {doubtful[0]} is not proved nonzero; agrees at {tested} points")
         return Outcome("symbolic", f"{how}; both sides agree at {tested} random points")
 
 
-def _undecided(difference: sp.Expr, domain: Domain, tested: int) -> Outcome:
-    if difference.has(*_ROUGH):
-        return Outcome("failed", "a difference with cases is not reduced to 0, and points do not decide cases")
-    symbols = free_symbols(difference)
+def _undecided(left: sp.Expr, right: sp.Expr, domain: Domain, given: Mapping[sp.Expr, Any]) -> Outcome:
+    """Return what an identity counts as that is not reduced to 0: agreement at many more points, if points can tell."""
+    difference, symbols = left - right, free_symbols(left - right)
     if not has_sums(difference) and difference.is_rational_function(*symbols) and not difference.has(sp.Indexed):
         return Outcome("failed", f"the rational function {sp.cancel(difference)} is not zero")
+    reason = doubt(difference, domain)
+    if reason:
+        return Outcome("failed", f"not reduced to 0, and points do not decide it: {reason}")
+    tested = _agreement(left, right, domain, given, MANY)
+    if isinstance(tested, Outcome):
+        return tested
     return Outcome("numeric", f"not reduced to 0; both sides agree at {tested} random points to at least 50 digits")
 
 
-def _agreement(left: sp.Expr, right: sp.Expr, domain: Domain, given: Mapping[sp.Expr, Any]) -> int | Outcome:
+def _agreement(
+    left: sp.Expr, right: sp.Expr, domain: Domain, given: Mapping[sp.Expr, Any], most: int = POINTS
+) -> int | Outcome:
     """Return at how many points the sides agree, or the reason why the claim fails."""
     hypotheses = [sp.sympify(a) - sp.sympify(b) for a, b in given.items()]
     # Without free symbols a single evaluation is everything there is to test.
-    wanted = POINTS if free_symbols(left, right, *hypotheses) or (left - right).has(sp.Indexed) else 1
+    wanted = most if free_symbols(left, right, *hypotheses) or (left - right).has(sp.Indexed) else 1
     tested = 0
     for point, table in instances(domain, (left, right, *hypotheses), wanted):
         for hypothesis in hypotheses:
@@ -199,11 +205,25 @@ class Inequality(_Claim):
         boxes = enclose_nonnegative(gap, domain, strict=strict)
         if boxes:
             return Outcome("numeric", f"rigorous: interval arithmetic (mpmath.iv) encloses the gap on {boxes} boxes")
-        if gap.has(*_ROUGH):
-            return Outcome("failed", "an inequality with cases is not decided, and points do not decide cases")
-        if _decidable(gap, domain):
-            return Outcome("failed", "Sturm's theorem finds a root or a change of sign in the interval")
-        return Outcome("numeric", f"not decided symbolically; holds at {tested} random points")
+        return _unproved(gap, strict, domain)
+
+
+def _unproved(gap: sp.Expr, strict: bool, domain: Domain) -> Outcome:
+    """Return what an inequality counts as that no rule decides: numeric, if a search finds no violation either."""
+    if _decidable(gap, domain):
+        return Outcome("failed", "Sturm's theorem finds a root or a change of sign in the interval")
+    reason = doubt(gap, domain)
+    if reason:
+        return Outcome("failed", f"not decided, and points do not decide it: {reason}")
+    place = violation(gap, domain, strict=strict)
+    if place:
+        return Outcome("failed", f"false at {_place(place)}, found by minimising the gap")
+    tested = _holds(gap, strict, domain, MANY)
+    if isinstance(tested, Outcome):
+        return tested
+    return Outcome(
+        "numeric", f"not decided symbolically; holds at {tested} random points and at the minima searched for"
+    )
 
 
 def _decidable(gap: sp.Expr, domain: Domain) -> bool:
@@ -219,9 +239,9 @@ def _decidable(gap: sp.Expr, domain: Domain) -> bool:
     return not numbers and all(end.is_Rational or end.is_infinite for end in (span.low, span.high))
 
 
-def _holds(gap: sp.Expr, strict: bool, domain: Domain) -> int | Outcome:
+def _holds(gap: sp.Expr, strict: bool, domain: Domain, most: int = POINTS) -> int | Outcome:
     """Return at how many points the gap has the sign claimed, or why the claim fails."""
-    wanted = 3 * POINTS if free_symbols(gap) or gap.has(sp.Indexed) else 1
+    wanted = most if free_symbols(gap) or gap.has(sp.Indexed) else 1
     tested = 0
     for point, table in instances(domain, (gap,), wanted):
         value = evaluate(gap, point, table)
