@@ -11,6 +11,7 @@ from approxmm.cli.data import data_app
 from approxmm.cli.law import law
 from approxmm.cli.methods import methods
 from approxmm.cli.propagate import propagate
+from approxmm.cli.prove import prove
 from approxmm.cli.report import report
 from approxmm.cli.train import train
 
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (methods, law, propagate, train, report):
+for command in (methods, law, propagate, train, report, prove):
     app.command()(command)
 app.add_typer(data_app, name="data")
 
