@@ -79,7 +79,7 @@ def exact_moments(
     method: Method | Sequence[Method | None],
     inputs: np.ndarray,
     *,
-    sample_output: bool = True,
+    sample_output: bool = False,
 ) -> ErrorProfile:
     """Return the exact error of a sampled linear network, by layer.
 
@@ -151,7 +151,7 @@ class ErrorForm:
         return relative
 
 
-def error_form(network: Network, method: Method | Sequence[Method | None], *, sample_output: bool = True) -> ErrorForm:
+def error_form(network: Network, method: Method | Sequence[Method | None], *, sample_output: bool = False) -> ErrorForm:
     """Return the output error for all inputs at once, by one pass from the last layer to the first.
 
     With Q, X, P the forms of E‖â_L‖², E⟨â_L, a_L⟩ and ‖a_L‖², a product pulls each back by W · Wᵀ and a

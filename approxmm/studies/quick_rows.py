@@ -40,7 +40,7 @@ def moment_rows(settings: QuickSettings, data: Dataset, method: Method, options:
     widths = [data.features, *[settings.width] * depth]
     network = Network.random(widths, activation="linear", init="lecun", seed=settings.seed)
     inputs = data.test.x[: settings.linear_inputs]
-    exact = exact_moments(network, method, inputs)
+    exact = exact_moments(network, method, inputs, sample_output=True)
     measured = simulate(
         network, method, inputs, trials=settings.linear_trials, seed=settings.seed, sample_output=True, workers=1
     )

@@ -65,7 +65,7 @@ def test_output_side_law_may_read_the_input():
     assert_enumerated(network, [MaskByInput(0.5), get_method("dropout", 0.5)], x)
     assert_enumerated(network, [None, MaskByInput(0.5)], x)
     with pytest.raises(NotAvailableError, match="at layer 2"):
-        exact_moments(network, MaskByInput(0.5), x)
+        exact_moments(network, MaskByInput(0.5), x, sample_output=True)
 
 
 @pytest.mark.parametrize("by", ["value", "magnitude"])
@@ -106,17 +106,19 @@ def test_tiny_errors_do_not_cancel():
     exact = network.layers(x)
     through = exact[1][0][:, :, None] * network.weights[1]
     first_order = 1e-9 * ((through**2).sum(axis=(1, 2)) + (exact[1][1] ** 2).sum(axis=1))
-    got = error_form(network, method).squared_errors(x)
+    got = error_form(network, method, sample_output=True).squared_errors(x)
     np.testing.assert_allclose(got, first_order, rtol=1e-7)
     norm = (exact[1][1] ** 2).sum()
-    np.testing.assert_allclose(exact_moments(network, method, x).relative_error[1] * norm, got.sum(), rtol=1e-9)
+    np.testing.assert_allclose(
+        exact_moments(network, method, x, sample_output=True).relative_error[1] * norm, got.sum(), rtol=1e-9
+    )
 
 
 def test_full_budgets_make_no_error():
     network, x = tiny((4, 5, 3), 6)
     for method in cases((1.0,)):
         if method.claims.exact_at_full_budget:
-            assert exact_moments(network, method, x).relative_error.max() == 0.0
+            assert exact_moments(network, method, x, sample_output=True).relative_error.max() == 0.0
 
 
 def test_output_layer_is_left_exact_on_request():
@@ -125,7 +127,7 @@ def test_output_layer_is_left_exact_on_request():
     spared = exact_moments(network, method, x, sample_output=False)
     assert spared.settings["sampled_layers"] == [1]
     assert spared.to_dict()["layers"] == exact_moments(network, [method, None], x).to_dict()["layers"]
-    all_layers = exact_moments(network, method, x)
+    all_layers = exact_moments(network, method, x, sample_output=True)
     assert all_layers.settings == {"method": "dropout", "budget": 0.5, "sampled_layers": [1, 2], "inputs": 3}
     assert all_layers.relative_error[1] > spared.relative_error[1]
     np.testing.assert_array_equal(
@@ -135,10 +137,12 @@ def test_output_layer_is_left_exact_on_request():
 
 def test_pre_activation_and_output_differ_by_the_mask():
     network, x = tiny((3, 3, 3), 7)
-    layer = exact_moments(network, get_method("dropout", 0.5), x).layers[0]
+    layer = exact_moments(network, get_method("dropout", 0.5), x, sample_output=True).layers[0]
     assert layer.pre_activation.relative_error == 0.0
     assert layer.output.relative_error == pytest.approx(1.0)
-    inner = exact_moments(network, get_method("bernoulli", 0.5, probabilities="uniform"), x).layers[0]
+    inner = exact_moments(network, get_method("bernoulli", 0.5, probabilities="uniform"), x, sample_output=True).layers[
+        0
+    ]
     assert inner.pre_activation == inner.output
 
 
@@ -147,35 +151,38 @@ def test_law_of_random_activations_is_not_available(name):
     network, x = tiny((3, 3, 3), 8)
     message = f"method='{name}' at layer 2: its law depends on activations that are random there"
     with pytest.raises(NotAvailableError, match=message) as caught:
-        exact_moments(network, get_method(name, 0.5), x)
+        exact_moments(network, get_method(name, 0.5), x, sample_output=True)
     assert "--engine simulate" in str(caught.value)
     assert "\n" not in str(caught.value)
     message = f"method='{name}' at layer 2: its law depends on the activations, so no form in the input exists"
     with pytest.raises(NotAvailableError, match=message):
-        error_form(network, get_method(name, 0.5))
+        error_form(network, get_method(name, 0.5), sample_output=True)
 
 
 def test_what_else_is_refused():
     linear, x = tiny((3, 3, 3), 8)
     relu = Network(linear.weights, linear.biases, "relu")
     method = get_method("dropout", 0.5)
-    for call in (lambda: exact_moments(relu, method, x), lambda: error_form(relu, method)):
+    for call in (
+        lambda: exact_moments(relu, method, x, sample_output=True),
+        lambda: error_form(relu, method, sample_output=True),
+    ):
         with pytest.raises(NotAvailableError, match="activation='relu': exact moments exist for linear networks only"):
             call()
-    assert exact_moments(Network(relu.weights[:1], None, "relu"), method, x).depth == 1
+    assert exact_moments(Network(relu.weights[:1], None, "relu"), method, x, sample_output=True).depth == 1
     with pytest.raises(InputError, match="1 methods for 2 layers; give one method, or one for each layer"):
         exact_moments(linear, [method], x)
     with pytest.raises(InputError, match="inputs have 2 features but the network takes 3"):
-        exact_moments(linear, method, x[:, :2])
+        exact_moments(linear, method, x[:, :2], sample_output=True)
     with pytest.raises(InputError, match="inputs have 2 features but the form takes 3"):
-        error_form(linear, method).squared_errors(x[:, :2])
+        error_form(linear, method, sample_output=True).squared_errors(x[:, :2])
     with pytest.raises(InputError, match=re.escape("budget=4 exceeds the 3 items")):
-        exact_moments(linear, get_method("dropout", 4), x)
+        exact_moments(linear, get_method("dropout", 4), x, sample_output=True)
 
 
 def test_zero_input_without_biases_has_no_relative_error_and_no_warning():
     network, _ = tiny((3, 2), 1, 0.0)
-    form = error_form(network, get_method("dropout", 0.5))
+    form = error_form(network, get_method("dropout", 0.5), sample_output=True)
     assert form.squared_errors(np.zeros(3))[0] == 0.0
     assert np.isnan(form.relative_errors(np.zeros(3))[0])
-    assert exact_moments(network, get_method("dropout", 0.5), np.zeros(3)).relative_error[0] == 0.0
+    assert exact_moments(network, get_method("dropout", 0.5), np.zeros(3), sample_output=True).relative_error[0] == 0.0

@@ -44,7 +44,7 @@ def moments_table(x):
         network = Network.random([x.shape[1]] + [24] * 7, activation="linear", init="lecun")
         method = get_method(name, budget, **options)
         exact, simulated = (
-            exact_moments(network, method, x),
+            exact_moments(network, method, x, sample_output=True),
             simulate(network, method, x, trials=200, sample_output=True),
         )
         for k, (a, b) in enumerate(zip(exact.layers, simulated.layers, strict=True), start=1):
