@@ -14,7 +14,15 @@ from approxmm.parallel import map_in_order, single_threaded_blas
 from approxmm.studies.captions import CAPTIONS, summarise
 from approxmm.studies.environment import describe_environment
 from approxmm.studies.findings import quick_findings
-from approxmm.studies.quick_rows import Record, blind_methods, law_rows, method_rows, moment_rows, training_rows
+from approxmm.studies.quick_rows import (
+    Record,
+    blind_methods,
+    law_rows,
+    method_rows,
+    moment_rows,
+    theorem_rows,
+    training_rows,
+)
 from approxmm.studies.settings import QuickSettings
 from approxmm.studies.study import Study
 
@@ -84,6 +92,8 @@ class _Job:
 def _jobs(settings: QuickSettings, data: Dataset) -> Iterator[_Job]:
     for method, options in blind_methods(settings):
         yield _Job(partial(moment_rows, settings, data, method, options), 3.0, f"linear {method.name}")
+    for name in settings.theorems:
+        yield _Job(partial(theorem_rows, name), 2.0, name)
     # The deepest first: the last pieces then are short, and no worker waits long.
     for depth in sorted(settings.depths, reverse=True):
         for name in settings.methods:

@@ -9,6 +9,7 @@ import numpy as np
 from approxmm.data.dataset import Dataset
 from approxmm.engine.result import TrainingResult
 from approxmm.engine.trainer import train
+from approxmm.errors import InputError
 from approxmm.methods.contract import Method
 from approxmm.methods.registry import get_method
 from approxmm.network import Network
@@ -19,7 +20,7 @@ from approxmm.propagation.onestep import predict_compounding
 from approxmm.propagation.simulate import simulate
 from approxmm.studies.settings import QuickSettings
 
-__all__ = ["Record", "blind_methods", "law_rows", "method_rows", "moment_rows", "training_rows"]
+__all__ = ["Record", "blind_methods", "law_rows", "method_rows", "moment_rows", "theorem_rows", "training_rows"]
 
 Record = dict[str, Any]
 
@@ -147,6 +148,23 @@ def _law_of_ratios(trained: ErrorProfile, depth: int) -> tuple[list[float], list
         for k, extra in enumerate(measured, start=2)
     ]
     return [*law, law[-1]], rows
+
+
+def theorem_rows(name: str) -> dict[str, list[Record]]:
+    """Prove one theorem, or take its cached result; return its title and the number of its steps by verdict.
+
+    Raises
+    ------
+    InputError
+        If there is no theorem of that name.
+    """
+    from approxmm import proofs
+
+    try:
+        result = proofs.prove(name, workers=1)[0]
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return {"theorems": [{"theorem": name, "title": result.title, **result.counts()}]}
 
 
 def law_rows(settings: QuickSettings) -> list[Record]:

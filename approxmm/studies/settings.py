@@ -40,6 +40,8 @@ class QuickSettings(BaseModel):
         Trials and inputs of the linear stacks.
     ratios : tuple of float
         Ratios c for which the theorem is tabulated.
+    theorems : tuple of str
+        Theorems that the figures rest on, proved in the same run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +67,14 @@ class QuickSettings(BaseModel):
     linear_trials: Annotated[int, Field(ge=2)] = 400
     linear_inputs: Count = 20
     ratios: tuple[Annotated[float, Field(gt=0)], ...] = (1.0, 2.0, 5.0, 10.0, 20.0)
+    theorems: tuple[str, ...] = (
+        "error_compounds_geometrically",
+        "varying_ratios_compound_as_a_product",
+        "second_moments_propagate_exactly",
+        "with_replacement_sampling_is_unbiased",
+        "bernoulli_sampling_is_unbiased",
+        "optimal_probabilities_with_replacement",
+    )
 
 
 def load_settings(path: str | Path) -> QuickSettings:

@@ -27,6 +27,7 @@ SMALL = {
     "linear_trials": 50,
     "linear_inputs": 4,
     "ratios": (2.0, 5.0),
+    "theorems": ("error_compounds_geometrically",),
 }
 
 
@@ -42,6 +43,8 @@ def test_tables_are_complete(study: Study) -> None:
     assert len(study.tables["moments"]) == 4 * 2
     # Four sampling methods, networks of 2 and 3 layers (the output layer counts).
     assert len(study.tables["compounding"]) == 4 * (2 + 3)
+    assert (study.tables["theorems"]["failed"] == 0).all()
+    assert (study.tables["theorems"]["symbolic"] > 5).all()
     assert set(study.tables["ratios"]["layer"]) == {2, 3}
     assert (study.tables["accuracy"]["status"] == "finished").all()
 
