@@ -77,7 +77,7 @@ def test_joint_collisions_by_sampling():
     nodes = rng.standard_normal((3, 5))
     signs = np.sign(rng.standard_normal((200_000, 5)) @ nodes.T)
     unit = nodes / np.linalg.norm(nodes, axis=1, keepdims=True)
-    theta = np.arccos(unit @ unit.T)
+    theta = np.arccos(np.clip(unit @ unit.T, -1, 1))
     expected = float(angles.joint_collision(theta[0, 1], theta[0, 2], theta[1, 2]))
     found = (np.abs(signs.sum(axis=1)) == 3).mean()
     assert abs(found - expected) < 5 * math.sqrt(expected * (1 - expected) / 200_000)
