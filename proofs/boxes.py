@@ -56,7 +56,7 @@ def _subdivide(function: Any, start: list[Any], strict: bool) -> int:
         value = function(*box)
         if not hasattr(value, "a"):
             return 0
-        if value.a > 0 or (value.a >= 0 and not strict):
+        if (value.a > 0 or (value.a >= 0 and not strict)) and value.b < mpmath.inf:
             done += 1
         elif value.b < 0 or done + len(waiting) > _MOST_BOXES or max(float(side.delta) for side in box) < 1e-9:
             return 0

@@ -12,6 +12,7 @@ import sympy as sp
 from .domain import Domain, Range
 from .doubts import CASES
 from .model import Outcome, Step
+from .notation import latex
 from .numeric import POINTS, evaluate, free_symbols, instances, is_zero, scalar
 from .reduction import denominators, reduce_to_zero
 from .signs import nonzero, sign
@@ -38,10 +39,10 @@ class Limit(Step):
 
     def formula(self) -> str:
         """Return the claim in LaTeX."""
-        to = sp.latex(sp.sympify(self.to)) + ("" if sp.sympify(self.to).is_infinite else f"^{self.direction}")
+        to = latex(self.to) + ("" if sp.sympify(self.to).is_infinite else f"^{self.direction}")
         label = f"{self.label} = " if self.label else ""
-        body = sp.latex(sp.sympify(self.body))
-        return rf"{label}\lim_{{{sp.latex(self.variable)} \to {to}}} {body} = {sp.latex(sp.sympify(self.value))}"
+        body = latex(self.body)
+        return rf"{label}\lim_{{{latex(self.variable)} \to {to}}} {body} = {latex(self.value)}"
 
     def decide(self) -> Outcome:
         """Return the verdict with its evidence."""
@@ -112,10 +113,10 @@ class Integration(Step):
 
     def formula(self) -> str:
         """Return the claim in LaTeX."""
-        low, high, value = (sp.latex(sp.sympify(side)) for side in (self.low, self.high, self.value))
+        low, high, value = (latex(side) for side in (self.low, self.high, self.value))
         label = f"{self.label} = " if self.label else ""
-        body = rf"\int_{{{low}}}^{{{high}}} {sp.latex(self.integrand)} \, d{sp.latex(self.variable)}"
-        primitive = rf"\left[{sp.latex(self.antiderivative)}\right]_{{{low}}}^{{{high}}}"
+        body = rf"\int_{{{low}}}^{{{high}}} {latex(self.integrand)} \, d{latex(self.variable)}"
+        primitive = rf"\left[{latex(self.antiderivative)}\right]_{{{low}}}^{{{high}}}"
         return f"{label}{body} = {primitive} = {value}"
 
     def decide(self) -> Outcome:
@@ -193,12 +194,12 @@ class Optimum(Step):
 
     def formula(self) -> str:
         """Return the claim in LaTeX."""
-        symbol = sp.latex(self.variable)
-        slope = rf"\frac{{\partial}}{{\partial {symbol}}}\left({sp.latex(self.objective)}\right)"
-        second = sp.latex(sp.factor(sp.diff(self.objective, self.variable, 2)))
+        symbol = latex(self.variable)
+        slope = rf"\frac{{\partial}}{{\partial {symbol}}}\left({latex(self.objective)}\right)"
+        second = latex(sp.factor(sp.diff(self.objective, self.variable, 2)))
         curve = "\\ge" if self.sense == "min" else "\\le"
         return (
-            rf"{slope} = 0 \text{{ at }} {symbol} = {sp.latex(sp.sympify(self.at))},\quad "
+            rf"{slope} = 0 \text{{ at }} {symbol} = {latex(self.at)},\quad "
             rf"\frac{{\partial^2}}{{\partial {symbol}^2}} = {second} {curve} 0"
         )
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import sympy as sp
 
+from .notation import latex
+
 __all__ = ["Domain", "Range", "Simplex", "above", "at_least", "between", "inside", "integers", "real"]
 
 _ATTEMPTS = 60  # rejected draws per accepted sample point before a domain counts as empty
@@ -40,7 +42,7 @@ class Range:
     def shown(self, symbol: sp.Basic) -> str:
         """Return the membership in LaTeX."""
         left, right = "<" if self.low_open else r"\le", "<" if self.high_open else r"\le"
-        name, low, high = sp.latex(symbol), sp.latex(self.low), sp.latex(self.high)
+        name, low, high = latex(symbol), latex(self.low), latex(self.high)
         bounded = f"{low} {left} {name}" if self.low.is_finite is not False else name
         if self.high.is_finite is not False:
             bounded += f" {right} {high}"

@@ -10,7 +10,8 @@ import sympy as sp
 
 from .domain import Domain, Range
 from .numeric import evaluate, free_symbols, is_zero, scalar
-from .signs import sign
+from .reduction import denominators
+from .signs import nonzero, sign
 from .sums import has_sums
 
 __all__ = ["CASES", "doubt", "violation"]
@@ -51,6 +52,9 @@ def doubt(expr: sp.Expr, domain: Domain) -> str:
     found = [kind.__name__ for kind in (*CASES, *_BRANCHES) if expr.has(kind)]
     if found:
         return f"it has cases or branches ({', '.join(found)})"
+    poles = [base for base in denominators(expr) if not nonzero(base, domain)]
+    if poles:
+        return f"{poles[0]} is not proved nonzero"
     for node in expr.atoms(sp.Pow, sp.log):
         base = node.args[0]
         if isinstance(node, sp.Pow) and node.exp.is_integer:

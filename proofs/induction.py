@@ -10,6 +10,7 @@ import sympy as sp
 
 from .domain import Domain, integers
 from .model import Outcome, Step
+from .notation import latex
 from .numeric import evaluate, instances, is_zero
 from .signs import sign
 from .steps import Identity, Inequality, Where, expression
@@ -60,8 +61,8 @@ class Induction(Step):
         following, first = f"{self.x}_{{{self.k}+1}}", f"{self.x}_{{{self.start}}}"
         sign_ = "=" if self.relation == "=" else r"\ge"
         return (
-            rf"{first} = {sp.latex(sp.sympify(self.initial))},\ {following} = {sp.latex(self.advance(member, self.k))}"
-            rf"\ \Longrightarrow\ {sp.latex(member)} {sign_} {sp.latex(sp.sympify(self.closed))}"
+            rf"{first} = {latex(self.initial)},\ {following} = {latex(self.advance(member, self.k))}"
+            rf"\ \Longrightarrow\ {latex(member)} {sign_} {latex(self.closed)}"
         )
 
     def decide(self) -> Outcome:

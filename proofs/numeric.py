@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 import sympy as sp
 
 from .domain import Domain, Simplex
+from .exact import rational_value
 from .sums import has_sums
 
 __all__ = ["MANY", "POINTS", "evaluate", "free_symbols", "instances", "is_zero", "scalar"]
@@ -44,7 +46,7 @@ def instances(
     if any(power.exp.free_symbols for expr in exprs for power in expr.atoms(sp.Pow)):
         most = min(most, 12)  # exact powers of rationals become long
     if max(map(_nesting, exprs)) > 2:
-        most = 1  # four nested sums over 1..6 would be written out as 1296 terms
+        most = 2  # four nested sums over 1..7 would have 2401 terms
     seed, simple = " ".join(map(sp.srepr, exprs)), any(map(_powers, exprs))
     for number, point in enumerate(domain.points(symbols, count, seed, most=most, simple=simple)):
         yield point, _simplices(domain, point, random.Random(f"{seed} {number}"))
@@ -65,6 +67,10 @@ def _nesting(expr: sp.Expr) -> int:
 
 def evaluate(expr: sp.Expr, point: Mapping[sp.Symbol, sp.Expr], table: dict[tuple[Any, ...], sp.Expr]) -> sp.Expr:
     """Return the value at a point: exact with sums written out; the table gains values for new members."""
+    if has_sums(expr):
+        exact = rational_value(expr, point, lambda label, indices: _fraction(label, indices, table, point))
+        if exact is not None:
+            return exact
     value = expr.xreplace(dict(point)).doit(integrals=False)
     members = {member: _member(member, table, point) for member in value.atoms(sp.Indexed)}
     return sp.sympify(value.xreplace(members).doit(integrals=False))
@@ -107,12 +113,26 @@ def _simplices(domain: Domain, point: dict[sp.Symbol, sp.Expr], rng: random.Rand
     return table
 
 
+def _fraction(
+    label: sp.Symbol,
+    indices: tuple[int, ...],
+    table: dict[tuple[Any, ...], sp.Expr],
+    point: Mapping[sp.Symbol, sp.Expr],
+) -> Fraction:
+    value = _entry((label, *map(sp.Integer, indices)), table, point)
+    return Fraction(int(value.p), int(value.q))
+
+
 def _member(member: sp.Indexed, table: dict[tuple[Any, ...], sp.Expr], point: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
-    key = (member.base.label, *member.indices)
+    if not all(index.is_Integer for index in member.indices):
+        raise ValueError(f"{member} has no definite index at the sample point {dict(point)}")
+    return _entry((member.base.label, *member.indices), table, point)
+
+
+def _entry(key: tuple[Any, ...], table: dict[tuple[Any, ...], sp.Expr], point: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
+    """Return a member's value; it depends only on the family, the indices and the point."""
     if key not in table:
-        if not all(index.is_Integer for index in member.indices):
-            raise ValueError(f"{member} has no definite index at the sample point {dict(point)}")
         rng = random.Random(f"{key} {sorted(map(str, point.items()))}")
         size = sp.Rational(rng.randint(1, 3000), 997)
-        table[key] = size if member.base.label.is_nonnegative else size * rng.choice((-1, 1))
+        table[key] = size if key[0].is_nonnegative else size * rng.choice((-1, 1))
     return table[key]

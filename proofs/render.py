@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
+from xml.etree import ElementTree
 
 import latex2mathml.converter
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,6 +19,33 @@ from .runner import summary
 __all__ = ["render_html", "render_list", "render_markdown", "render_text"]
 
 _WIDTH = 110
+_MATHML = frozenset(
+    (
+        "math",
+        "mrow",
+        "mi",
+        "mn",
+        "mo",
+        "mtext",
+        "mspace",
+        "mfrac",
+        "msqrt",
+        "mroot",
+        "msub",
+        "msup",
+        "msubsup",
+        "munder",
+        "mover",
+        "munderover",
+        "mstyle",
+        "mpadded",
+        "mtable",
+        "mtr",
+        "mtd",
+        "menclose",
+        "mphantom",
+    )
+)
 _TEMPLATE = "transcript.html.jinja"
 
 
@@ -95,11 +123,13 @@ def _marked(text: str) -> str:
 
 
 def _formula(latex: str, display: str = "block") -> Markup:
-    """Return MathML, or the escaped source if the converter does not know it."""
+    """Return MathML, or the escaped source if the converter fails or lets anything but MathML through."""
     try:
-        return Markup(latex2mathml.converter.convert(latex, display=display))
+        mathml = latex2mathml.converter.convert(latex, display=display)
+        tags = {element.tag.partition("}")[2] for element in ElementTree.fromstring(mathml).iter()}
     except Exception:  # a formula that cannot be converted must not cost the page
-        return Markup(f"<code>{escape(latex)}</code>")
+        tags = {"none"}
+    return Markup(mathml) if tags <= _MATHML else Markup(f"<code>{escape(latex)}</code>")
 
 
 def _prose(text: str) -> Markup:

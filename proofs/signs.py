@@ -215,13 +215,23 @@ def _from_an_end(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain, depth:
             end, opened = (span.low, span.low_open) if slope.direction == wanted else (span.high, span.high_open)
             if not (end.is_finite or end.is_number):
                 continue
-            value = sp.simplify(expr.subs(symbol, end)) if end.is_finite else sp.limit(expr, symbol, end)
+            value = _at_end(expr, symbol, end)
+            if value is None:
+                continue
             start = sign(value, domain, depth - 1) if value.is_finite is not False else None
             if start is not None and start.direction in (0, wanted):
                 strict = (start.strict and start.direction != 0) or (slope.strict and opened)
                 how = f"it starts with that sign at {symbol} = {end}, and its derivative keeps it ({slope.how})"
                 return Sign(wanted, strict, how)
     return None
+
+
+def _at_end(expr: sp.Expr, symbol: sp.Symbol, end: sp.Expr) -> sp.Expr | None:
+    """Return the value at a finite end, the limit at an infinite one, None if SymPy finds none."""
+    try:
+        return sp.simplify(expr.subs(symbol, end)) if end.is_finite else sp.limit(expr, symbol, end)
+    except (NotImplementedError, ValueError):
+        return None
 
 
 def _halves(expr: sp.Expr, symbol: sp.Symbol, span: Range, domain: Domain, depth: int) -> Sign | None:

@@ -12,6 +12,7 @@ from .boxes import enclose_nonnegative
 from .domain import Domain, Range, Simplex
 from .doubts import doubt, violation
 from .model import Outcome, Step
+from .notation import latex
 from .numeric import MANY, POINTS, evaluate, free_symbols, instances, is_zero, scalar
 from .reduction import denominators, reduce_to_zero
 from .signs import nonzero, sign
@@ -72,12 +73,12 @@ class _Claim(Step):
 
     def formula(self) -> str:
         """Return the claim in LaTeX."""
-        left, right = (sp.latex(sp.sympify(side)) for side in (self.left, self.right))
+        left, right = (latex(side) for side in (self.left, self.right))
         shown = f"{self.label} = {left}" if self.label else left
         conditions = [span.shown(symbol) for symbol, span in self.domain.items() if isinstance(span, Range)]
         conditions += [_simplex(base, span) for base, span in self.domain.items() if isinstance(span, Simplex)]
-        conditions += [sp.latex(condition) for condition in self.where]
-        conditions += [f"{sp.latex(a)} = {sp.latex(sp.sympify(b))}" for a, b in self.given.items()]
+        conditions += [latex(condition) for condition in self.where]
+        conditions += [f"{latex(a)} = {latex(b)}" for a, b in self.given.items()]
         suffix = r" \qquad (" + r",\ ".join(conditions) + ")" if conditions else ""
         return f"{shown} {_SIGNS[self.relation]} {right}{suffix}"
 
@@ -91,8 +92,8 @@ _SIGNS = {"=": "=", "<": "<", "<=": r"\le", ">": ">", ">=": r"\ge"}
 
 
 def _simplex(base: sp.IndexedBase, span: Simplex) -> str:
-    name = sp.latex(base)
-    return rf"{name}_i > 0,\ \sum_{{i=1}}^{{{sp.latex(span.size)}}} {name}_i = 1"
+    name = latex(base)
+    return rf"{name}_i > 0,\ \sum_{{i=1}}^{{{latex(span.size)}}} {name}_i = 1"
 
 
 def domain_complaint(domain: Domain, exprs: tuple[sp.Expr, ...]) -> str:
