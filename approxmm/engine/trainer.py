@@ -222,6 +222,8 @@ class _Run:
         optimizer = self.session.optimizer
         return {
             "data": self.data.name,
+            "standardisation": self.data.standardisation.description,
+            "split": self.data.split_description,
             "widths": [int(n) for n in self.session.layout.widths],
             "activation": self.session.activation_name,
             "method": self.session.method.describe(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +137,8 @@ def network_file(folder: Path) -> str:
         (["law", "--ratio", "five"], ["ratio='five'"]),
         (["law", "--ratio", "-1", "--depth", "2"], ["ratio=-1.0", "positive"]),
         (["data", "check", "mnits"], ["mnits"]),
+        (["prove", "error_compound"], ["error_compound"]),
+        (["prove", "-o", "x.docx"], ["x.docx", ".html"]),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )
@@ -168,6 +171,36 @@ def test_divergence_is_exit_code_1_with_a_document() -> None:
     assert "lower --lr" in done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT between processes")
+def test_ctrl_c_keeps_what_was_trained_and_exits_130(tmp_path: Path) -> None:
+    model = tmp_path / "model.npz"
+    code = "from approxmm.cli import main; main()"
+    arguments = ["train", "--width", "50", "--epochs", "100000", "-o", str(model), "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    # Once kernels are compiled (or loaded) a step takes microseconds: the run is under way long before it is stopped.
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=12)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert json.loads(out)["status"] == "interrupted"
+    assert Network.load(model).widths[0] == 64
+    assert err.strip().endswith("interrupted")
+
+
+def test_prove_one_theorem(tmp_path: Path) -> None:
+    page = tmp_path / "proof.html"
+    result = document("prove", "error_compounds_geometrically", "-o", str(page))
+    assert result["theorems"] == 1
+    assert result["steps"]["failed"] == 0
+    assert result["steps"]["symbolic"] > 5
+    assert "<math" in page.read_text(encoding="utf-8")
+    text = run("prove", "error_compounds_geometrically").stdout
+    assert "induction" in text.lower()
+
+
 def test_debug_shows_the_traceback() -> None:
     done = run("propagate", "--method", "nope", "--debug")
     assert done.returncode == 1
@@ -179,7 +212,7 @@ def test_quiet_prints_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("command", ["methods", "law", "propagate", "train", "report"])
+@pytest.mark.parametrize("command", ["methods", "law", "propagate", "train", "report", "prove"])
 def test_help_has_an_example(command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
