@@ -137,14 +137,21 @@ def _formula(latex: str, display: str = "block") -> Markup:
 def lines_of(latex: str) -> list[str]:
     """Split a formula into lines: its conditions apart, and a long one before each relation outside of all brackets."""
     body, mark, conditions = latex.partition(r" \qquad (")
-    lines, start, depth = [], 0, 0
-    for position, character in enumerate(body if len(body) > _LONG_FORMULA else ""):
-        depth += (character in "{([") - (character in "})]")
-        if depth == 0 and character == " " and position > start and body[position + 1 :].startswith(_RELATIONS):
-            lines.append(body[start:position])
-            start = position + 1
-    lines.append(body[start:])
+    parts = body.split(r",\quad ") if len(body) > _LONG_FORMULA else [body]
+    lines = [line for part in parts for line in _at_relations(part)]
     return [*lines, r"\text{for } " + conditions.removesuffix(")")] if mark else lines
+
+
+def _at_relations(part: str) -> list[str]:
+    if len(part) <= _LONG_FORMULA:
+        return [part]
+    lines, start, depth = [], 0, 0
+    for position, character in enumerate(part):
+        depth += (character in "{([") - (character in "})]")
+        if depth == 0 and character == " " and position > start and part[position + 1 :].startswith(_RELATIONS):
+            lines.append(part[start:position])
+            start = position + 1
+    return [*lines, part[start:]]
 
 
 def _formulas(latex: str) -> Markup:
