@@ -19,10 +19,6 @@ class Sign:
     strict: bool
     how: str
 
-    def flipped(self) -> Sign:
-        """Return the sign of the negated expression."""
-        return Sign(-self.direction, self.strict, self.how)
-
 
 def sign_of_number(expr: sp.Expr) -> Sign | None:
     """Return the sign of a constant, None if it cannot be told from zero."""
