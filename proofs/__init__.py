@@ -5,6 +5,10 @@ one of the verdicts ``symbolic`` (proved), ``numeric`` (checked at stated points
 by interval arithmetic), ``cited``, ``failed``. A finite check in exact arithmetic
 counts as symbolic only if its cases are the whole claim; if they illustrate a
 more general claim it counts as numeric.
+
+A new theorem is a new file here that defines ``theorem() -> Theorem``, with at
+least one `Mutation`: a false variant that its kernel must reject. Nothing else
+has to be registered.
 """
 
 from __future__ import annotations

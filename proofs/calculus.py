@@ -213,6 +213,9 @@ class Optimum(Step):
         tested = self._compared(objective, at, domain)
         if isinstance(tested, Outcome):
             return tested
+        poles = [base for base in denominators(objective) if not nonzero(base, domain)]
+        if poles:
+            return Outcome("failed", f"the objective may jump where {poles[0]} vanishes, so curvature decides nothing")
         wanted = 1 if self.sense == "min" else -1
         stationary = reduce_to_zero(sp.diff(objective, self.variable).subs(self.variable, at), domain, {})
         curvature = sign(sp.diff(objective, self.variable, 2), domain)

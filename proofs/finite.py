@@ -14,6 +14,9 @@ from .model import Outcome, Step
 __all__ = ["Cited", "Exhaustive", "Numeric"]
 
 
+_NAMED = 8  # cases that are few are named in the evidence
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exhaustive(Step):
     """A finite check in exact arithmetic.
@@ -43,15 +46,20 @@ class Exhaustive(Step):
         if not self.claim.strip():
             return Outcome("failed", "no claim is stated")
         count = 0
+        named: list[str] = []
         for case, truth in self.cases():
             if truth is not True and truth is not sp.true:
                 return Outcome("failed", f"false for {case}")
             count += 1
+            named = [*named, str(case)] if count <= _NAMED else []
         if count == 0:
             return Outcome("failed", "vacuous: there was no case")
+        which = f" ({'; '.join(named)})" if named else ""
         if self.complete:
-            return Outcome("symbolic", f"all {count} cases checked in exact arithmetic; there are no others")
-        return Outcome("numeric", f"{count} instances checked in exact arithmetic; the general claim has more")
+            return Outcome(
+                "symbolic", f"checked in exact arithmetic for all that the claim names, {count} in number{which}"
+            )
+        return Outcome("numeric", f"{count} instances{which} checked in exact arithmetic; the general claim has more")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ __all__ = ["plain_formula", "plain_prose"]
 
 _SYMBOLS = {
     "le": "≤", "ge": "≥", "ne": "≠", "to": "→", "infty": "∞", "cdot": "·", "cdots": "⋯", "dots": "…",
-    "sum": "Σ", "prod": "Π", "int": "∫", "pi": "π", "theta": "θ", "varepsilon": "ε", "epsilon": "ε", "lambda": "λ",
+    "sum": "∑", "prod": "∏", "int": "∫", "pi": "π", "theta": "θ", "varepsilon": "ε", "epsilon": "ε", "lambda": "λ",
     "mu": "μ", "sigma": "σ", "Sigma": "Σ", "xi": "ξ", "delta": "δ", "kappa": "κ", "rho": "ρ", "phi": "φ", "varphi": "φ",
     "Phi": "Φ", "Pi": "Π", "tau": "τ", "psi": "ψ", "omega": "ω", "tfrac": "frac", "circ": "∘", "partial": "∂",
     "in": "∈",
@@ -25,6 +25,7 @@ _COMMAND = re.compile(r"\\([A-Za-z]+|.)")
 
 def plain_formula(latex: str) -> str:
     """Return a formula with fractions as quotients and symbols in Unicode."""
+    latex = latex.replace(r" \qquad (", ", for (")
     text = _fractions(latex.replace(r"\left.", "").replace(r"\right.", ""))
     text = re.sub(r"\\hat\s*\{?(\w)\}?", r"\1^", text)
     text = re.sub(r"\\hat\s*\\(\w+)", r"\\\1^", text)

@@ -42,7 +42,11 @@ def find_counterexample() -> tuple[Vector, Vector]:
 
 def _found() -> Iterator[tuple[object, bool]]:
     w, v = find_counterexample()
-    yield f"w = {w}, w' = {v}", w[0] > v[0] and _smaller_cosine(w, v) and w[0] ** 2 + w[1] ** 2 <= _BOUND**2
+    shown = (f"({p[0]}, {p[1]})" for p in (w, v))
+    yield (
+        f"w = {next(shown)}, w' = {next(shown)}",
+        w[0] > v[0] and _smaller_cosine(w, v) and w[0] ** 2 + w[1] ** 2 <= _BOUND**2,
+    )
 
 
 def cosine(dot: sp.Expr, square: sp.Expr) -> sp.Expr:

@@ -16,9 +16,11 @@ from .model import TheoremResult
 from .plain import plain_formula, plain_prose
 from .runner import summary
 
-__all__ = ["render_html", "render_list", "render_markdown", "render_text"]
+__all__ = ["lines_of", "render_html", "render_list", "render_markdown", "render_text"]
 
 _WIDTH = 110
+_LONG_FORMULA = 130  # characters of LaTeX; about what fits on a line
+_RELATIONS = ("= ", r"\le ", r"\ge ", "< ", "> ", r"\Longrightarrow ")
 _MATHML = frozenset(
     (
         "math",
@@ -95,7 +97,7 @@ def render_html(results: Iterable[TheoremResult]) -> str:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["prose"] = _prose
-    environment.filters["formula"] = _formula
+    environment.filters["formula"] = _formulas
     listed = list(results)
     return environment.get_template(_TEMPLATE).render(
         results=listed, summary=summary(listed), total=_number(len(listed), "theorem")
@@ -130,6 +132,30 @@ def _formula(latex: str, display: str = "block") -> Markup:
     except Exception:  # a formula that cannot be converted must not cost the page
         tags = {"none"}
     return Markup(mathml) if tags <= _MATHML else Markup(f"<code>{escape(latex)}</code>")
+
+
+def lines_of(latex: str) -> list[str]:
+    """Split a formula into lines: its conditions apart, and a long one before each relation outside of all brackets."""
+    body, mark, conditions = latex.partition(r" \qquad (")
+    parts = body.split(r",\quad ") if len(body) > _LONG_FORMULA else [body]
+    lines = [line for part in parts for line in _at_relations(part)]
+    return [*lines, r"\text{for } " + conditions.removesuffix(")")] if mark else lines
+
+
+def _at_relations(part: str) -> list[str]:
+    if len(part) <= _LONG_FORMULA:
+        return [part]
+    lines, start, depth = [], 0, 0
+    for position, character in enumerate(part):
+        depth += (character in "{([") - (character in "})]")
+        if depth == 0 and character == " " and position > start and part[position + 1 :].startswith(_RELATIONS):
+            lines.append(part[start:position])
+            start = position + 1
+    return [*lines, part[start:]]
+
+
+def _formulas(latex: str) -> Markup:
+    return Markup("").join(_formula(line) for line in lines_of(latex))
 
 
 def _prose(text: str) -> Markup:

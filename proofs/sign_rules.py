@@ -19,10 +19,6 @@ class Sign:
     strict: bool
     how: str
 
-    def flipped(self) -> Sign:
-        """Return the sign of the negated expression."""
-        return Sign(-self.direction, self.strict, self.how)
-
 
 def sign_of_number(expr: sp.Expr) -> Sign | None:
     """Return the sign of a constant, None if it cannot be told from zero."""
@@ -45,7 +41,8 @@ def sturm(expr: sp.Expr, symbols: list[sp.Symbol], domain: Domain) -> Sign | Non
     ends = (span.low, span.high)
     if not (poly.domain.is_ZZ or poly.domain.is_QQ) or not all(end.is_Rational or end.is_infinite for end in ends):
         return None
-    squarefree = sp.prod([factor for factor, power in poly.factor_list()[1] if power % 2]) or sp.Poly(1, symbols[0])
+    odd = [factor for factor, power in poly.factor_list()[1] if power % 2]
+    squarefree = sp.prod(odd, sp.Poly(1, symbols[0]))
     touching = (
         squarefree.count_roots(*(None if end.is_infinite else end for end in ends)) if squarefree.degree() > 0 else 0
     )

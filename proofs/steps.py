@@ -201,7 +201,8 @@ class Inequality(_Claim):
             doubtful = [d for d in denominators(left, right) if not nonzero(d, domain)]
             if (found.strict or not strict) and not doubtful:
                 return Outcome(
-                    "symbolic", f"right minus left has the sign claimed: {found.how}; holds at {tested} points"
+                    "symbolic",
+                    f"the difference of the sides has the sign claimed: {found.how}; holds at {tested} points",
                 )
         boxes = enclose_nonnegative(gap, domain, strict=strict)
         if boxes:

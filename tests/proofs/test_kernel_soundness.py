@@ -152,6 +152,7 @@ def test_interval_arithmetic_is_reported_as_numeric():
 def test_true_claims_are_proved():
     assert inequality(x**4 - 2 * x**2 + 2, ">", 0).verdict == "symbolic"
     assert inequality(x**2 - x * y + y**2, ">=", 0).verdict == "symbolic"
+    assert inequality((1 - x) ** 2, ">=", 0).verdict == "symbolic"
     assert inequality(sp.exp(x), ">=", 1 + x).verdict == "symbolic"
     assert inequality(sp.Sum((a[i] - a[j]) ** 2, (i, 1, n), (j, 1, n)), ">=", 0).verdict == "symbolic"
     assert identity(sp.Sum(a[i], (i, 1, n + 1)), sp.Sum(a[i], (i, 1, n)) + a[n + 1]).verdict == "symbolic"
@@ -199,6 +200,8 @@ def test_false_optima_fail():
     assert common(calculus.Optimum, objective=x**2 - x, at=sp.Rational(1, 3), **fields).verdict == "failed"
     assert common(calculus.Optimum, objective=x - x**2, at=sp.Rational(1, 2), **fields).verdict == "failed"
     assert common(calculus.Optimum, objective=(x - 2) ** 2, at=2, **fields).verdict == "failed"
+    pole = {"variable": x, "domain": {x: domain.between(-sp.Rational(1, 10), 2)}}
+    assert common(calculus.Optimum, objective=1 / x**2 + 2 * x, at=1, **pole).verdict == "failed"
 
 
 def test_finite_checks_that_check_nothing_fail():

@@ -64,7 +64,17 @@ def test_list_states_the_counts(results):
     assert " symbolic, " in listing
 
 
+def test_long_formulas_break_at_relations():
+    render = importlib.import_module(f"{proofs.__name__}.render")
+    long = "x_{a = b} + " * 20 + r"y \left(u = v\right) = z \le w \qquad (0 < x,\ y = 1)"
+    lines = render.lines_of(long)
+    assert [line[:3] for line in lines[1:]] == ["= z", r"\le", r"\te"]
+    assert lines[0].endswith(r"\left(u = v\right)")
+    assert render.lines_of(r"a = b \qquad (0 < x)") == ["a = b", r"\text{for } 0 < x"]
+    assert render.lines_of("a = b") == ["a = b"]
+
+
 def test_plain_formulas():
     assert plain.plain_formula(r"\frac{a}{b+1} \le \sqrt{x}") == "a/(b+1) ≤ √(x)"
-    assert plain.plain_formula(r"\sum_{i=1}^{n} {a}_{i}^{2}") == "Σ_(i=1)^n a_i^2"
+    assert plain.plain_formula(r"\sum_{i=1}^{n} {a}_{i}^{2}") == "∑_(i=1)^n a_i^2"
     assert plain.plain_prose("the $\\frac12$ of $x$") == "the 1/2 of x"
