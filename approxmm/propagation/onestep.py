@@ -61,7 +61,10 @@ def one_step_errors(
         if law.claims.side == "inner":
             errors[k] = _relative(_inner_error(law, incoming, network.weights[k], batch), pre[k])
         else:
-            errors[k] = _relative(_output_error(law, incoming if law.claims.reads == "input" else pre[k], out[k], network.weights[k]), out[k])
+            errors[k] = _relative(
+                _output_error(law, incoming if law.claims.reads == "input" else pre[k], out[k], network.weights[k]),
+                out[k],
+            )
     return errors
 
 
@@ -109,11 +112,7 @@ def _inner_error(law: Method, incoming: np.ndarray, weights: np.ndarray, batch: 
 def _block_error(law: Method, block: np.ndarray, weights: np.ndarray) -> float:
     """Return the summed squared error of inputs that share one law."""
     moments = law.scale_moments(np.sqrt((block**2).sum(axis=0)), weights)
-    norms = np.einsum("ij,ij->i", weights, weights)
-    bias = (block * (moments.mean - 1.0)) @ weights
-    pooled = (block * moments.support) @ weights
-    diagonal = float(((block**2) @ (moments.diagonal * norms)).sum())
-    return diagonal + float(moments.common) * float(np.vdot(pooled, pooled)) + float(np.vdot(bias, bias))
+    return sum(moments.product_error(block, weights))
 
 
 def _output_error(law: Method, read: np.ndarray, out: np.ndarray, weights: np.ndarray) -> float:

@@ -162,7 +162,7 @@ def test_shared_draw_is_the_draw_for_the_column_norms(method):
     rng = np.random.default_rng(4)
     weights, batch, key = rng.normal(size=(5, 5)), rng.normal(size=(3, 5)), make_key(2, Stream.SELECT)
     out = np.empty_like(batch)
-    fill_scales(method.build([weights]), 0, batch, True, key, out)
+    fill_scales(method.build([weights]), 0, batch, len(batch), key, out)
     index, scale = selected(method, weights, np.sqrt((batch**2).sum(axis=0)), key)
     expected = np.zeros(5)
     expected[index] = scale
@@ -172,8 +172,8 @@ def test_shared_draw_is_the_draw_for_the_column_norms(method):
 def test_rows_of_separate_draws_are_keyed_by_item():
     method, weights = get_method("dropout", 0.5), np.ones((3, 20))
     whole, last = np.empty((4, 20)), np.empty((1, 20))
-    fill_scales(method.build([weights]), 0, np.ones((4, 20)), False, make_key(1, item=10), whole)
-    fill_scales(method.build([weights]), 0, np.ones((1, 20)), False, make_key(1, item=13), last)
+    fill_scales(method.build([weights]), 0, np.ones((4, 20)), 1, make_key(1, item=10), whole)
+    fill_scales(method.build([weights]), 0, np.ones((1, 20)), 1, make_key(1, item=13), last)
     np.testing.assert_array_equal(whole[3], last[0])
     assert (whole[0] != whole[1]).any()
 

@@ -23,7 +23,7 @@ def compiled_draws(method, weights, x, trials, seed):
     """Return (trials, size) scales from the compiled selection."""
     read = np.tile(x, (trials, 1))
     out = np.empty((trials, method.side_length(weights)), dtype=read.dtype)
-    fill_scales(method.build([weights]), 0, read, False, make_key(seed, Stream.SELECT), out)
+    fill_scales(method.build([weights]), 0, read, 1, make_key(seed, Stream.SELECT), out)
     return out
 
 
