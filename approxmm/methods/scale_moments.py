@@ -36,8 +36,10 @@ class ScaleMoments:
     @property
     def variance(self) -> np.ndarray:
         """Diagonal of the covariance, (n,)."""
-        structured = self.diagonal + self.common * self.support
-        return structured if self.dense is None else structured + np.diagonal(self.dense)
+        variance: np.ndarray = self.diagonal + self.common * self.support
+        if self.dense is not None:
+            variance = variance + np.diagonal(self.dense)
+        return variance
 
     def covariance(self) -> np.ndarray:
         """Return the covariance as a dense (n, n) array."""
