@@ -46,8 +46,9 @@ def fill_standout(z: np.ndarray, expected: float, alpha: float, beta: float, sig
 def _sigmoid(t: float) -> float:
     if t >= 0.0:
         return 1.0 / (1.0 + math.exp(-t))
-    small: float = math.exp(t)
-    return small / (1.0 + small)
+    small = math.exp(t)
+    sigma: float = small / (1.0 + small)
+    return sigma
 
 
 @compiled
@@ -56,7 +57,7 @@ def _solve_offset(t: np.ndarray, expected: float) -> float:
     m = t.size
     middle = math.log(expected / (m - expected))
     low, high = middle - t.max(), middle - t.min()
-    beta = 0.5 * low + 0.5 * high
+    beta: float = 0.5 * low + 0.5 * high
     for _ in range(_MAX_STEPS):
         total, slope = -expected, 0.0
         for j in range(m):

@@ -50,8 +50,8 @@ class Bernoulli(RowSampler):
     uniform_mixture : float
         ε in [0, 1): the importance becomes (1 − ε) w_i/Σw + ε/n *before* the water-filling. So the expected count
         stays the budget k, sure pairs stay possible, and p_i ≥ min(1, εk/n): no scale exceeds max(1, n/(εk)), which
-        guards against an importance that is out of date. (Mixing afterwards, (1 − ε) min(1, k w_i/Σw) + ε/n as in published
-        code, keeps fewer than k pairs on average and none surely.)
+        guards against an importance that is out of date. (Mixing afterwards, (1 − ε) min(1, k w_i/Σw) + ε/n
+        as in published code, keeps fewer than k pairs on average and none surely.)
     """
 
     name: ClassVar[str] = "bernoulli"

@@ -36,10 +36,8 @@ class ScaleMoments:
     @property
     def variance(self) -> np.ndarray:
         """Diagonal of the covariance, (n,)."""
-        variance: np.ndarray = self.diagonal + self.common * self.support
-        if self.dense is not None:
-            variance = variance + np.diagonal(self.dense)
-        return variance
+        structured = self.diagonal + self.common * self.support
+        return np.asarray(structured if self.dense is None else structured + np.diagonal(self.dense))
 
     def covariance(self) -> np.ndarray:
         """Return the covariance as a dense (n, n) array."""
@@ -51,7 +49,7 @@ class ScaleMoments:
     def covariance_hadamard(self, matrix: np.ndarray) -> np.ndarray:
         """Return ``matrix ∘ Cov(ξ)``, (n, n), in O(n²)."""
         if self.dense is not None:
-            return matrix * self.covariance()
+            return np.asarray(matrix * self.covariance())
         if self.common == 0:
             return np.diag(np.diagonal(matrix) * self.diagonal)
         out = matrix * np.outer(self.common * self.support, self.support)
