@@ -144,6 +144,8 @@ class ProductError:
                 f"relative_error={relative_error} must be positive and finite: 0.01 is a deviation of 10 %"
             )
         n = int(self.factors[0].shape[1])
+        if self.method.claims.exact:
+            return n
         inverse = self._error_at(1) / relative_error
         if math.isfinite(inverse) and self._is_smallest(max(1, math.ceil(inverse)), relative_error):
             return max(1, math.ceil(inverse))
