@@ -41,6 +41,7 @@ def gathered_product(a: np.ndarray, b: np.ndarray, index: np.ndarray, scale: np.
     if index.size == a.shape[1] and (scale == 1.0).all():
         return np.asarray(a @ b)
     some_a, some_b = a.take(index, axis=1), b.take(index, axis=0)
+    scale = scale.astype(np.result_type(a, b))  # mixed precision would multiply by way of a temporary
     if some_a.size <= some_b.size:
         some_a *= scale
     else:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from approxmm.methods import get_method
 from approxmm.methods._pivotal import joint_inclusion
 from approxmm.methods.bernoulli import keep_probabilities
+from approxmm.network import Network
+from approxmm.propagation import error_form, exact_moments, one_step_errors, simulate
 
 positive = st.fractions(min_value=Fraction(1, 30), max_value=20, max_denominator=30)
 # Rational unit vectors: the norms of their multiples are rational too.
@@ -105,3 +107,19 @@ def test_mixture_keeps_its_count_and_its_floor(importance, fraction, mixture):
     expected = Fraction(method.budget.expected(n))
     assert sum(p) == expected
     assert all(q >= min(1, Fraction(mixture) * expected / n) for q in p)
+
+
+def test_dense_covariance_reaches_the_propagation():
+    """Recursion, adjoint form, one-step errors and simulation (its interval's level: 1e-9) agree on a linear stack."""
+    network = Network.random([6, 8, 7], activation="linear", bias_std=0.2, seed=3)
+    inputs = np.random.default_rng(1).normal(size=(5, 6))
+    method = get_method("without_replacement", 0.5, probabilities="weights")
+    profile = exact_moments(network, method, inputs)
+    form = error_form(network, method)
+    exact = ((network.layers(inputs)[1][-1]) ** 2).sum()
+    assert profile.layers[-1].output.relative_error == pytest.approx(form.squared_errors(inputs).sum() / exact)
+    steps = one_step_errors(network, method, inputs, sample_output=True)
+    assert profile.layers[0].output.relative_error == pytest.approx(steps[0])
+    drawn = simulate(network, method, inputs, trials=4000, sample_output=True, confidence=1 - 1e-9)
+    low, high = drawn.layers[-1].output.ci95
+    assert low <= profile.layers[-1].output.relative_error <= high
