@@ -23,8 +23,10 @@ _NAMES = {
     "load_data": "approxmm.data",
     "load_inputs": "approxmm.data",
     "make_optimizer": "approxmm.engine",
+    "matmul": "approxmm.products",
     "one_step_errors": "approxmm.propagation",
     "predict_compounding": "approxmm.propagation",
+    "product_error": "approxmm.products",
     "simulate": "approxmm.propagation",
     "train": "approxmm.engine",
 }

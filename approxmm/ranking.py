@@ -6,7 +6,7 @@ import numpy as np
 
 from approxmm._compile import compiled
 
-__all__ = ["kth_largest"]
+__all__ = ["fill_top", "kth_largest"]
 
 
 @compiled
@@ -38,3 +38,26 @@ def kth_largest(values: np.ndarray, k: int) -> float:
             break
     found: float = values[target]
     return found
+
+
+@compiled
+def fill_top(values: np.ndarray, k: int, index: np.ndarray) -> int:
+    """Write the positions of the k largest of `values` to `index`, increasing; ties go to the lower position.
+
+    Returns
+    -------
+    int
+        k.
+    """
+    threshold = kth_largest(values.copy(), k)
+    above = 0
+    for j in range(values.size):
+        above += values[j] > threshold
+    ties, count = k - above, 0
+    for j in range(values.size):
+        tied = values[j] == threshold and ties > 0
+        ties -= tied
+        if tied or values[j] > threshold:
+            index[count] = j
+            count += 1
+    return count

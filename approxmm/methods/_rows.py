@@ -84,7 +84,8 @@ def row_norms(weights: np.ndarray) -> np.ndarray:
     """Return the Euclidean norms of the rows of (n, m) `weights`: float64, or exact where they are rational."""
     if weights.dtype == object:
         return np.array([_rational_sqrt(sum(w * w for w in row)) for row in weights], dtype=object)
-    norms: np.ndarray = np.sqrt(np.einsum("ij,ij->i", weights, weights, dtype=np.float64))
+    norms = np.empty(len(weights))
+    refresh_norms(norms, np.asarray(weights), np.arange(len(weights)))
     return norms
 
 
@@ -141,6 +142,7 @@ def refresh_norms(norms: np.ndarray, weights: np.ndarray, changed: np.ndarray) -
     """Recompute the norms (float64) of the `changed` rows of `weights`."""
     for i in changed:
         total = 0.0
-        for w in weights[i]:
-            total += np.float64(w) * np.float64(w)  # `float` keeps single precision in compiled code
+        for j in range(weights.shape[1]):  # by index: a loop over a row view is not vectorised
+            w = np.float64(weights[i, j])  # `float` keeps single precision in compiled code
+            total += w * w
         norms[i] = math.sqrt(total)

@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from approxmm._compile import compiled
+from approxmm.errors import InputError
 from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_norms
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
@@ -30,6 +31,7 @@ class BernoulliState(NamedTuple):
     start: np.ndarray
     by_input: bool
     by_weights: bool
+    uniform_mixture: float
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,27 @@ class Bernoulli(RowSampler):
     With ``probabilities="optimal"``, p_i = min(1, τ |a_i|‖W_i·‖) with τ such that Σ p_i is the
     budget: the p that minimise the expected squared error Σ (1/p_i − 1) a_i²‖W_i·‖². Pairs
     with p_i = 1 are kept surely. When fewer pairs than the budget contribute, all of them are kept.
+
+    Parameters
+    ----------
+    budget : float, int or Budget
+    probabilities : {"optimal", "weights", "uniform"}
+        What a pair's importance w is.
+    uniform_mixture : float
+        ε in [0, 1): the importance becomes (1 − ε) w_i/Σw + ε/n *before* the water-filling. So the expected count
+        stays the budget k, sure pairs stay possible, and p_i ≥ min(1, εk/n): no scale exceeds max(1, n/(εk)), which
+        guards against an importance that is out of date. (Mixing afterwards, (1 − ε) min(1, k w_i/Σw) + ε/n
+        as in published code, keeps fewer than k pairs on average and none surely.)
     """
 
     name: ClassVar[str] = "bernoulli"
     title: ClassVar[str] = "Bernoulli column–row sampling"
+    uniform_mixture: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0.0 <= self.uniform_mixture < 1.0:
+            raise InputError(f"uniform_mixture={self.uniform_mixture} must satisfy 0 <= uniform_mixture < 1")
 
     @property
     def claims(self) -> Claims:
@@ -62,16 +81,18 @@ class Bernoulli(RowSampler):
         """Return expected counts and row norms of every layer."""
         norms, start = norm_table(weights, self.by_weights)
         expected = np.array([self.budget.expected(W.shape[0]) for W in weights])
-        return BernoulliState(expected, norms, start, self.by_input, self.by_weights)
+        return BernoulliState(expected, norms, start, self.by_input, self.by_weights, float(self.uniform_mixture))
 
     def _probabilities(self, importance: np.ndarray) -> np.ndarray:
-        expected = self.budget.expected(len(importance))
-        return keep_probabilities(importance, Fraction(expected) if importance.dtype == object else expected)
+        expected, mixture = self.budget.expected(len(importance)), self.uniform_mixture
+        if importance.dtype == object:
+            return keep_probabilities(_mixed(importance, Fraction(mixture)), Fraction(expected))
+        return keep_probabilities(_mixed(importance, mixture), expected)
 
     def moments_of(self, importance: np.ndarray) -> ScaleMoments:
         """Mean 1, variance (1 − p_i)/p_i where p_i > 0, 0 elsewhere; independent."""
         p = self._probabilities(importance)
-        support = (p > 0) + importance * 0
+        support = (p > 0) + p * 0
         variance = np.array([capped_ratio(1 - q, q) if q > 0 else q for q in p], dtype=importance.dtype)
         return ScaleMoments(mean=support, diagonal=variance, common=0, support=support)
 
@@ -92,6 +113,17 @@ class Bernoulli(RowSampler):
             selection=self.selection_cost(batch, n),
             upkeep=self.upkeep(n, m),
         )
+
+
+def _mixed(importance: np.ndarray, mixture: float | Fraction) -> np.ndarray:
+    """Return (1 − ε) w_i/Σw + ε/n, (n,), in the arithmetic of `importance`."""
+    if mixture == 0:
+        return importance
+    largest = importance.max()
+    relative = importance / largest if largest > 0 else importance
+    total = relative.sum() if largest > 0 else 1
+    mixed: np.ndarray = (1 - mixture) * relative / total + mixture / len(importance)
+    return mixed
 
 
 def keep_probabilities(importance: np.ndarray, expected: float | Fraction) -> np.ndarray:
@@ -158,6 +190,15 @@ def fill_keep_probabilities(importance: np.ndarray, expected: float) -> None:
             importance[i] = 1.0
 
 
+@compiled
+def _mix(importance: np.ndarray, mixture: float) -> None:
+    """Replace `importance` (n,) by its mixture with the uniform distribution, in place."""
+    total = importance.sum()
+    kept = (1.0 - mixture) / total if total > 0.0 else 0.0
+    for i in range(importance.size):
+        importance[i] = kept * importance[i] + mixture / importance.size
+
+
 @select.register(BernoulliState)
 @compiled
 def select_bernoulli(
@@ -170,6 +211,8 @@ def select_bernoulli(
     fill_importance(x, state.norms[start : start + n], state.by_input, p)
     if not math.isfinite(p.sum()):
         return keep_all(index, scale, n)
+    if state.uniform_mixture > 0.0:
+        _mix(p, state.uniform_mixture)
     fill_keep_probabilities(p, state.expected[layer])
     fill_uniform(key, uniforms)
     count = 0

@@ -13,15 +13,37 @@ from approxmm.random import Key
 
 __all__ = ["column_norms", "fill_scales"]
 
+# Below the square root of this, columns 2**-52 times the largest would lose bits to denormal squares.
+_SMALLEST_SQUARE = 2.0**-900
+
 
 @compiled
 def column_norms(batch: np.ndarray, out: np.ndarray) -> None:
     """Write the Euclidean norm of each column of `batch` (B, n) to `out` (n,); for B = 1 that is |a_i|."""
-    out[:] = 0.0
     if len(batch) == 1:
         for i in range(out.size):
             out[i] = abs(batch[0, i])
         return
+    squares = np.zeros(out.size)
+    for r in range(batch.shape[0]):  # by index: a loop over row views is not vectorised
+        for i in range(out.size):
+            value = np.float64(batch[r, i])
+            squares[i] += value * value
+    largest = 0.0
+    for square in squares:
+        if not square <= largest:
+            largest = square
+    if _SMALLEST_SQUARE < largest < math.inf:
+        for i in range(out.size):
+            out[i] = math.sqrt(squares[i])
+    else:
+        _scaled_column_norms(batch, out)
+
+
+@compiled
+def _scaled_column_norms(batch: np.ndarray, out: np.ndarray) -> None:
+    """Do the same where squares overflow or vanish, by squaring numbers relative to the largest."""
+    out[:] = 0.0
     for row in batch:
         for i in range(row.size):
             if not abs(row[i]) <= out[i]:
@@ -29,7 +51,6 @@ def column_norms(batch: np.ndarray, out: np.ndarray) -> None:
     largest = out.max()
     if not (largest > 0.0 and math.isfinite(largest)):
         return  # all zero, or not finite: the largest magnitude shows it as well as the norm
-    # Squares of numbers relative to the largest neither overflow nor vanish in single precision.
     out[:] = 0.0
     for row in batch:
         for i in range(row.size):

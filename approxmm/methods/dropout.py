@@ -19,28 +19,39 @@ __all__ = ["Dropout"]
 
 
 class DropoutState(NamedTuple):
-    """Keep probability of each layer, float64 (L,)."""
+    """Keep probability and scale of kept nodes of each layer, float64 (L,)."""
 
     keep: np.ndarray
+    scale: np.ndarray
 
 
 @dataclass(frozen=True)
 class Dropout(Method):
-    """Inverted dropout: node j is kept with probability p and scaled by 1/p, independently.
+    """Node j is kept with probability p, independently, and scaled by 1/p (inverted dropout) or not at all.
 
     The budget is the expected kept fraction (or number) of nodes; note that
     frameworks call 1 − p the dropout *rate*.
+
+    Parameters
+    ----------
+    budget : float, int or Budget
+    scaled : bool
+        True: kept nodes are scaled by 1/p, so the mask is unbiased. False, as first published: kept nodes pass
+        unchanged, the mean of the scales is p, and the network is made for *test-time scaling*: evaluated with all
+        nodes kept and each output (or, the same, the next layer's weights) multiplied by `test_time_scale`. Not
+        claimed: that the training engine does so; its exact evaluation uses the weights as they are.
     """
 
     name: ClassVar[str] = "dropout"
-    title: ClassVar[str] = "dropout (inverted scaling)"
+    title: ClassVar[str] = "dropout"
+    scaled: bool = True
 
     @property
     def claims(self) -> Claims:
-        """Unbiased, blind to data and weights."""
+        """Blind to data and weights; unbiased if scaled."""
         return Claims(
             side="output",
-            unbiased=True,
+            unbiased=self.scaled,
             reads="nothing",
             exact_at_full_budget=True,
             deterministic=False,
@@ -53,9 +64,14 @@ class Dropout(Method):
         """Return p for a layer of `size` nodes."""
         return self.budget.expected(size) / size
 
+    def test_time_scale(self, size: int) -> float:
+        """Return the factor of the outputs of `size` nodes when all are kept at test time: the scales' mean."""
+        return 1.0 if self.scaled else self.keep_probability(size)
+
     def build(self, weights: Sequence[np.ndarray]) -> DropoutState:
-        """Return each layer's keep probability."""
-        return DropoutState(np.array([self.keep_probability(W.shape[1]) for W in weights]))
+        """Return each layer's keep probability and scale."""
+        keep = np.array([self.keep_probability(W.shape[1]) for W in weights])
+        return DropoutState(keep, 1.0 / keep if self.scaled else np.ones_like(keep))
 
     def importance(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return ones: all nodes are alike."""
@@ -65,22 +81,23 @@ class Dropout(Method):
         return Fraction(self.budget.expected(len(importance))) / len(importance)
 
     def moments_of(self, importance: np.ndarray) -> ScaleMoments:
-        """Mean 1, variance (1 − p)/p, independent."""
+        """Mean 1 and variance (1 − p)/p, or unscaled p and p(1 − p); independent."""
         one = importance * 0 + 1
         keep = self._exact_keep(importance)
-        variance = (1 - keep) / keep
-        return ScaleMoments(
-            mean=one, diagonal=one * (variance if one.dtype == object else float(variance)), common=0, support=one
-        )
+        factor = 1 / keep if self.scaled else Fraction(1)
+        mean, variance = keep * factor, keep * (1 - keep) * factor**2
+        unit = 1 if one.dtype == object else 1.0
+        return ScaleMoments(mean=one * (mean * unit), diagonal=one * (variance * unit), common=0, support=one)
 
     def outcomes_of(self, importance: Sequence[Fraction]) -> Iterator[Outcome]:
         """Yield the 2^m masks."""
         keep = self._exact_keep(importance)
+        factor = 1 / keep if self.scaled else Fraction(1)
         for mask in product((True, False), repeat=len(importance)):
             kept = sum(mask)
             probability = keep**kept * (1 - keep) ** (len(mask) - kept)
             if probability:
-                yield probability, tuple(1 / keep if bit else Fraction(0) for bit in mask)
+                yield probability, tuple(factor if bit else Fraction(0) for bit in mask)
 
     def cost(self, batch: int, n: int, m: int) -> Cost:
         """Return the expected multiplications when only kept columns are computed."""
@@ -100,7 +117,7 @@ def select_dropout(
     for j in range(x.size):
         if uniforms[j] < keep:
             index[count] = j
-            scale[count] = 1.0 / keep
+            scale[count] = state.scale[layer]
             count += 1
     return count
 

@@ -15,7 +15,7 @@ from approxmm.errors import InputError
 from approxmm.methods.contract import Claims, Cost, Method, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
-from approxmm.ranking import kth_largest
+from approxmm.ranking import fill_top
 
 __all__ = ["OracleActive"]
 
@@ -104,18 +104,8 @@ def select_oracle(state: OracleState, layer: int, x: np.ndarray, key: Key, index
     for j in range(m):
         if math.isnan(score[j]):  # NaN must reach the result, so it counts as the largest
             score[j] = np.inf
-    threshold = kth_largest(score.copy(), k)
-    above = 0
-    for j in range(m):
-        above += score[j] > threshold
-    ties, count = k - above, 0
-    for j in range(m):
-        tied = score[j] == threshold and ties > 0
-        ties -= tied
-        if tied or score[j] > threshold:
-            index[count] = j
-            scale[count] = 1.0
-            count += 1
+    count = fill_top(score, k, index)
+    scale[:count] = 1.0
     return count
 
 

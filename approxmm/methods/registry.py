@@ -19,8 +19,12 @@ __all__ = ["available_methods", "get_method", "method_class"]
 _METHODS = {
     "exact": "approxmm.methods.exact:Exact",
     "dropout": "approxmm.methods.dropout:Dropout",
+    "adaptive_dropout": "approxmm.methods.adaptive_dropout:AdaptiveDropout",
     "with_replacement": "approxmm.methods.with_replacement:WithReplacement",
+    "without_replacement": "approxmm.methods.without_replacement:WithoutReplacement",
     "bernoulli": "approxmm.methods.bernoulli:Bernoulli",
+    "top_k": "approxmm.methods.top_k:TopK",
+    "winner_take_all": "approxmm.methods.winner_take_all:WinnerTakeAll",
     "oracle_active": "approxmm.methods.oracle_active:OracleActive",
 }
 _GROUP = "approxmm.methods"

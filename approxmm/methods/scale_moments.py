@@ -15,35 +15,41 @@ __all__ = ["ScaleMoments"]
 class ScaleMoments:
     """Mean and covariance of the scales ξ of one side of a product.
 
-    The covariance is kept as what it is for sampling laws, a diagonal plus one constant on a block:
-    ``Cov(ξ) = diag(diagonal) + common · s sᵀ`` with s the 0/1 indicator `support`.
+    The covariance is kept as what it is for sampling laws, a diagonal plus one constant on a block and, only
+    where a law has no such form, a dense rest: ``Cov(ξ) = diag(diagonal) + common · s sᵀ + dense`` with s the
+    0/1 indicator `support`.
 
     Parameters
     ----------
     mean, diagonal, support : (n,) arrays
         Float64, or object arrays of `fractions.Fraction` for exact arithmetic.
     common : scalar
+    dense : (n, n) array, optional
     """
 
     mean: np.ndarray
     diagonal: np.ndarray
     common: float | Fraction
     support: np.ndarray
+    dense: np.ndarray | None = None
 
     @property
     def variance(self) -> np.ndarray:
         """Diagonal of the covariance, (n,)."""
-        return self.diagonal + self.common * self.support
+        structured = self.diagonal + self.common * self.support
+        return np.asarray(structured if self.dense is None else structured + np.diagonal(self.dense))
 
     def covariance(self) -> np.ndarray:
         """Return the covariance as a dense (n, n) array."""
-        dense = self.common * np.outer(self.support, self.support)
+        full = self.common * np.outer(self.support, self.support)
         index = np.arange(self.mean.size)
-        dense[index, index] = dense[index, index] + self.diagonal
-        return dense
+        full[index, index] = full[index, index] + self.diagonal
+        return full if self.dense is None else full + self.dense
 
     def covariance_hadamard(self, matrix: np.ndarray) -> np.ndarray:
         """Return ``matrix ∘ Cov(ξ)``, (n, n), in O(n²)."""
+        if self.dense is not None:
+            return np.asarray(matrix * self.covariance())
         if self.common == 0:
             return np.diag(np.diagonal(matrix) * self.diagonal)
         out = matrix * np.outer(self.common * self.support, self.support)
@@ -56,5 +62,27 @@ class ScaleMoments:
         bias = (self.mean - 1) @ terms
         pooled = self.support @ terms
         error: Any = (self.diagonal * (terms * terms).sum(axis=1)).sum() + bias @ bias
+        if self.dense is not None:
+            error = error + (self.dense * (terms @ terms.T)).sum()
         total: float = error + self.common * (pooled @ pooled)
         return total
+
+    def product_error(self, a: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+        """Return variance and squared bias, in the Frobenius norm, of ``(a ∘ ξ) W`` when all rows of `a` share ξ.
+
+        Parameters
+        ----------
+        a : (B, n) float64 array
+        weights : (n, m) float64 array
+        """
+        norms = np.einsum("ij,ij->j", a, a) * np.einsum("ij,ij->i", weights, weights)
+        variance, squared_bias = float(norms @ self.diagonal), 0.0
+        if self.common != 0:
+            pooled = (a * self.support) @ weights
+            variance += float(self.common) * float(np.vdot(pooled, pooled))
+        if self.dense is not None:
+            variance += float(np.vdot(self.dense, (a.T @ a) * (weights @ weights.T)))
+        if (self.mean != 1).any():
+            bias = (a * (self.mean - 1.0)) @ weights
+            squared_bias = float(np.vdot(bias, bias))
+        return variance, squared_bias

@@ -17,7 +17,7 @@ from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform
 
-__all__ = ["WithReplacement"]
+__all__ = ["WithReplacement", "count_draws", "multinomial_outcomes"]
 
 
 class WithReplacementState(NamedTuple):
@@ -82,13 +82,9 @@ class WithReplacement(RowSampler):
             yield Fraction(1), (Fraction(0),) * len(importance)
             return
         p = [Fraction(w) / total for w in importance]
-        for counts in _compositions(c, len(p)):
-            probability = Fraction(factorial(c))
-            for n_i, p_i in zip(counts, p, strict=True):
-                probability *= p_i**n_i / factorial(n_i)
-            if probability:
-                pairs = zip(counts, p, strict=True)
-                yield probability, tuple(n_i / (c * p_i) if n_i else Fraction(0) for n_i, p_i in pairs)
+        for probability, counts in multinomial_outcomes(c, p):
+            pairs = zip(counts, p, strict=True)
+            yield probability, tuple(n_i / (c * p_i) if n_i else Fraction(0) for n_i, p_i in pairs)
 
     def cost(self, batch: int, n: int, m: int) -> Cost:
         """Return multiplications for c pairs (an upper bound: repeated pairs are computed once)."""
@@ -97,6 +93,16 @@ class WithReplacement(RowSampler):
             selection=self.selection_cost(batch, n),
             upkeep=self.upkeep(n, m),
         )
+
+
+def multinomial_outcomes(draws: int, p: Sequence[Fraction]) -> Iterator[tuple[Fraction, tuple[int, ...]]]:
+    """Yield every (probability, counts) of `draws` draws with probabilities `p`, if the probability is positive."""
+    for counts in _compositions(draws, len(p)):
+        probability = Fraction(factorial(draws))
+        for n_i, p_i in zip(counts, p, strict=True):
+            probability *= p_i**n_i / factorial(n_i)
+        if probability:
+            yield probability, counts
 
 
 def _compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
@@ -119,17 +125,13 @@ def select_with_replacement(
     importance = np.empty(n)
     start = state.start[layer]
     fill_importance(x, state.norms[start : start + n], state.by_input, importance)
-    cumulative = np.cumsum(importance)
-    total = cumulative[n - 1]
+    total = importance.sum()
     if total == 0.0:  # an all-zero product needs no pair
         return 0
     if not math.isfinite(total):
         return keep_all(index, scale, n)
-    uniforms = np.empty(c)
-    fill_uniform(key, uniforms)
     counts = np.zeros(n, dtype=np.int64)
-    for draw in range(c):
-        counts[_first_above(cumulative, uniforms[draw] * total)] += 1
+    count_draws(importance, c, key, counts)
     active = 0
     for i in range(n):
         if counts[i] > 0:
@@ -137,6 +139,16 @@ def select_with_replacement(
             scale[active] = counts[i] * (total / (c * importance[i]))
             active += 1
     return active
+
+
+@compiled
+def count_draws(importance: np.ndarray, draws: int, key: Key, counts: np.ndarray) -> None:
+    """Add to `counts` (n,) how often each item comes in draws with probabilities ∝ `importance` (sum > 0)."""
+    cumulative = np.cumsum(importance)
+    uniforms = np.empty(draws)
+    fill_uniform(key, uniforms)
+    for draw in range(draws):
+        counts[_first_above(cumulative, uniforms[draw] * cumulative[-1])] += 1
 
 
 @compiled

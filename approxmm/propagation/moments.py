@@ -192,6 +192,7 @@ def _blind_law(method: Method, weights: np.ndarray, size: int, layer: int) -> Sc
         diagonal=np.append(law.diagonal, 0.0),
         common=law.common,
         support=np.append(law.support, 0.0),
+        dense=None if law.dense is None else np.pad(law.dense, (0, 1)),
     )
 
 

@@ -122,11 +122,7 @@ def _inner_error(law: Method, incoming: np.ndarray, weights: np.ndarray, batch: 
 def _block_error(law: Method, block: np.ndarray, weights: np.ndarray, *, single: bool) -> float:
     """Return the summed squared error of inputs that share one law: of the input itself, or of the column norms."""
     moments = law.scale_moments(block[0] if single else np.sqrt((block**2).sum(axis=0)), weights)
-    norms = np.einsum("ij,ij->i", weights, weights)
-    bias = (block * (moments.mean - 1.0)) @ weights
-    pooled = (block * moments.support) @ weights
-    diagonal = float(((block**2) @ (moments.diagonal * norms)).sum())
-    return diagonal + float(moments.common) * float(np.vdot(pooled, pooled)) + float(np.vdot(bias, bias))
+    return sum(moments.product_error(block, weights))
 
 
 def _output_error(law: Method, read: np.ndarray, out: np.ndarray, weights: np.ndarray) -> float:

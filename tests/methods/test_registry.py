@@ -77,7 +77,9 @@ def test_cost_is_sane(method):
         assert np.isfinite(cost.total)
 
 
-@pytest.mark.parametrize("name", [n for n in available_methods() if n not in ("exact", "oracle_active")])
+@pytest.mark.parametrize(
+    "name", sorted({m.name for m in cases() if m.name != "exact" and m.claims.reads != "pre_activation"})
+)
 def test_product_costs_less_at_a_smaller_budget(name):
     costs = [get_method(name, b).cost(4, 60, 60).product for b in (0.1, 0.5, 0.9)]
     assert costs[0] < costs[1] < costs[2]
@@ -98,7 +100,11 @@ def test_unknown_method_names_the_close_one_and_all_others():
     ("name", "options", "message"),
     [
         ("bernoulli", {"probs": "uniform"}, "option='probs' is unknown to method 'bernoulli'; it has probabilities"),
-        ("dropout", {"by": "value"}, "option='by' is unknown to method 'dropout'; it has no options"),
+        ("exact", {"by": "value"}, "option='by' is unknown to method 'exact'; it has no options"),
+        ("bernoulli", {"uniform_mixture": 1.0}, "uniform_mixture=1.0 must satisfy 0 <= uniform_mixture < 1"),
+        ("adaptive_dropout", {"variant": "x"}, "variant='x' is unknown; choose 'sigmoid' or 'published'"),
+        ("adaptive_dropout", {"alpha": float("inf")}, "alpha=inf must be a finite number"),
+        ("adaptive_dropout", {"variant": "published", "beta": 2.0}, "fixes the slope 1/2 and the offset 1"),
         ("bernoulli", {"probabilities": "norm"}, "probabilities='norm' is unknown; choose one of optimal, weights, un"),
         ("with_replacement", {"probabilities": ""}, "probabilities='' is unknown; choose one of optimal, weights"),
         ("oracle_active", {"by": "size"}, "by='size' is unknown; choose 'value' or 'magnitude'"),

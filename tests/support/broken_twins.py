@@ -7,11 +7,15 @@ from fractions import Fraction
 
 import numpy as np
 
+from approxmm.methods import select as sound_select
+from approxmm.methods.adaptive_dropout import AdaptiveDropout
 from approxmm.methods.bernoulli import Bernoulli
 from approxmm.methods.dropout import Dropout
 from approxmm.methods.oracle_active import OracleActive
 from approxmm.methods.scale_moments import ScaleMoments
+from approxmm.methods.winner_take_all import WinnerTakeAll
 from approxmm.methods.with_replacement import WithReplacement
+from approxmm.methods.without_replacement import WithoutReplacement
 from approxmm.random import uniform
 
 # ---- selections that do not follow their law; (method, select function) ----
@@ -73,6 +77,47 @@ def _oracle_last_of_ties(state, layer, x, key, index, scale):
     return _write([(j, 1.0) for j in sorted(order[: state.active[layer]])], index, scale)
 
 
+def _mixed_before_clipping(state, layer, x):
+    w, e = _importance(state, x), state.uniform_mixture
+    return _water_filled((1 - e) * w / w.sum() + e / w.size, state.expected[layer])
+
+
+def _mixed_after_clipping(state, layer, x):
+    w, e = _importance(state, x), state.uniform_mixture
+    return (1 - e) * np.minimum(1.0, state.expected[layer] * w / w.sum()) + e / w.size
+
+
+def _rescaled(factor):
+    """The package's own draw, with its scales multiplied by `factor(state, x)` of each active item."""
+
+    def select(state, layer, x, key, index, scale):
+        count = sound_select(state, layer, x, key, index, scale)
+        scale[:count] *= factor(state, x)[index[:count]]
+        return count
+
+    return select
+
+
+def _as_if_replaced(state, x):
+    w, k = _importance(state, x), state.kept[0]
+    return w.sum() / (k * w) * _water_filled(w, k)
+
+
+def _independent(state, layer, x):
+    return _water_filled(_importance(state, x), state.kept[layer])
+
+
+def _remaining_probability_forgotten(state, x):
+    w = _importance(state, x)
+    p = _water_filled(w, state.pairs[0])
+    return np.where(p < 1, w.sum() / w[p < 1].sum(), 1.0)
+
+
+def _half_sure(state, x):
+    return np.where(_water_filled(_importance(state, x), state.pairs[0]) < 1, 1.0, 0.5)
+
+
+MIXTURE = Bernoulli(0.5, uniform_mixture=0.25)
 BERNOULLI, REPLACED = Bernoulli(0.5), WithReplacement(0.75)
 DRAWS = {
     "scale 2 % too large": (BERNOULLI, _bernoulli(_correct, lambda p: 1.02 / p)),
@@ -86,11 +131,24 @@ DRAWS = {
     "repeated draws not merged": (REPLACED, _with_replacement(merge=False)),
     "norms ignored": (REPLACED, _with_replacement(norms=0.0)),
     "norms squared": (REPLACED, _with_replacement(norms=2.0)),
+    "mixture that loses count": (MIXTURE, _bernoulli(_mixed_after_clipping)),
+    "mixture ignored": (MIXTURE, _bernoulli(_correct)),
+    "with-replacement weights without replacement": (WithoutReplacement(0.5), _rescaled(_as_if_replaced)),
+    "independent draws for a fixed size": (WithoutReplacement(0.5), _bernoulli(_independent)),
+    "probability of the rest forgotten": (WinnerTakeAll(0.5), _rescaled(_remaining_probability_forgotten)),
+    "sure pairs halved": (WinnerTakeAll(0.5), _rescaled(_half_sure)),
+    "standout with a flat probability": (
+        AdaptiveDropout(0.5, scaled=True),
+        _bernoulli(lambda state, layer, x: np.full(x.size, 0.5)),
+    ),
     "last of the ties": (OracleActive(0.5), _oracle_last_of_ties),
 }
 SOUND = {
     "bernoulli": (BERNOULLI, _bernoulli(_correct)),
     "with replacement": (REPLACED, _with_replacement()),
+    "mixture": (MIXTURE, _bernoulli(_mixed_before_clipping)),
+    "without replacement": (WithoutReplacement(0.5), sound_select),
+    "winner take all": (WinnerTakeAll(0.5), sound_select),
 }
 
 
@@ -137,4 +195,19 @@ class EmptyDrawForgotten(Bernoulli):
         return (outcome for outcome in super().outcomes_of(importance) if any(outcome[1]))
 
 
-LAWS = [VarianceWithoutMean(0.5), NoCovariance(0.5), ClaimsToBeUnbiased(0.5), EmptyDrawForgotten(0.5)]
+@dataclass(frozen=True)
+class InclusionsAsIfIndependent(WithoutReplacement):
+    """Forgets the joint inclusion probabilities."""
+
+    def moments_of(self, importance):
+        law = super().moments_of(importance)
+        return ScaleMoments(law.mean, law.diagonal, 0, law.support)
+
+
+LAWS = [
+    InclusionsAsIfIndependent(0.5),
+    VarianceWithoutMean(0.5),
+    NoCovariance(0.5),
+    ClaimsToBeUnbiased(0.5),
+    EmptyDrawForgotten(0.5),
+]

@@ -13,9 +13,22 @@ from approxmm.methods import Method, available_methods, get_method
 _PROBABILITIES = [{"probabilities": name} for name in ("optimal", "weights", "uniform")]
 OPTIONS = {
     "with_replacement": _PROBABILITIES,
-    "bernoulli": _PROBABILITIES,
+    "without_replacement": _PROBABILITIES,
+    "bernoulli": [*_PROBABILITIES, {"uniform_mixture": 0.25}],
+    "top_k": _PROBABILITIES,
+    "winner_take_all": _PROBABILITIES,
+    "dropout": [{"scaled": True}, {"scaled": False}],
+    "adaptive_dropout": [
+        {"variant": "sigmoid", "scaled": False},
+        {"variant": "sigmoid", "alpha": 0.75, "scaled": True},
+        {"variant": "sigmoid", "alpha": -0.5, "beta": 0.25, "scaled": True},
+        {"variant": "published", "scaled": False},
+        {"variant": "published", "scaled": True},
+    ],
     "oracle_active": [{"by": "value"}, {"by": "magnitude"}],
 }
+# Laws that are functions of the values they read, not of their ratios: scaling the input is another law.
+ABSOLUTE = ("adaptive_dropout",)
 # Fractions that are exact in binary, a count, and the whole.
 BUDGETS = (0.25, 0.5, 2, 0.75, 1.0)
 
