@@ -15,7 +15,7 @@ from approxmm._compile import compiled
 from approxmm.activations import slope, value
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
 from approxmm.engine.optimizers import update
-from approxmm.methods.contract import refresh, select
+from approxmm.methods.contract import observe, refresh, select
 from approxmm.methods.draws import column_norms
 from approxmm.random import Key, Stream
 
@@ -329,6 +329,8 @@ def train_steps(
         update(optimizer, params, work.grad, slots, now + 1)
         for k in range(sampling.layers):
             active[k] += work.active_count[k]
+            seen = rows[:size] if k == 0 else units_of(work.out, layout, k - 1, size)
+            observe(state, k, seen, bias_of(params, layout, k))
             side = layout.widths[k] if sampling.inner else layout.widths[k + 1]
             refresh(state, k, weights_of(params, layout, k), everything[:side])
     return stop - first
