@@ -22,6 +22,10 @@ _METHODS = {
     "with_replacement": "approxmm.methods.with_replacement:WithReplacement",
     "bernoulli": "approxmm.methods.bernoulli:Bernoulli",
     "oracle_active": "approxmm.methods.oracle_active:OracleActive",
+    "alsh": "approxmm.methods.alsh:Alsh",
+    "alsh_unbiased": "approxmm.methods.alsh_unbiased:AlshUnbiased",
+    "subspace_screen": "approxmm.methods.subspace_screen:SubspaceScreen",
+    "correlation_tree": "approxmm.methods.correlation_tree:CorrelationTree",
 }
 _GROUP = "approxmm.methods"
 
