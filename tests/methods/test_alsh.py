@@ -1,7 +1,7 @@
 """The LSH methods: frequencies over many builds against the closed form; caps, fills, rankings; schedules; staleness.
 
-Statistical assertions use exact binomial tails or Bernstein's inequality at 1e-9 for one assertion, divided by the number
-of figures in it (Bonferroni); seeds and numbers of builds are fixed.
+Statistical assertions use exact binomial tails or Bernstein's inequality at 1e-9 for one assertion, divided by the
+number of figures in it (Bonferroni); seeds and numbers of builds are fixed.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def test_opposite_node_is_unreachable_and_says_so():
 def test_settings_without_a_closed_form_send_to_the_simulation(options):
     weights, x = scene()
     for question in ("scale_moments", "marginal_moments"):
-        with pytest.raises(NotAvailableError, match="method='alsh' has no closed-form law .* use the simulation"):
+        with pytest.raises(NotAvailableError, match=r"method='alsh' has no closed-form law .* use the simulation"):
             getattr(get_method("alsh", 0.5, **options), question)(x, weights)
 
 
