@@ -48,7 +48,7 @@ def recall_of_active_sets(
     width: int = 200,
     epochs: int = 5,
     budgets: Sequence[float] = (0.05, 0.1),
-    hashes: Sequence[tuple[int, int]] = ((6, 5), (6, 50), (9, 100)),
+    hashes: Sequence[tuple[int, int]] = ((6, 5), (9, 50)),
     transform: str = "simple_lsh",
     ranks: Sequence[int] = (8, 16, 32),
     examples: int = 40,
@@ -89,8 +89,8 @@ def recall_of_active_sets(
     -------
     DataFrame
         One row for each depth, layer, budget and setting. Columns: depth, layer, budget, method (``alsh_union``: all
-        that the tables hold; ``alsh``: the most frequent nodes, filled at random up to the budget; ``subspace_screen``),
-        bits, tables, rank, recall (mean over examples and builds), active (mean share of the nodes), expected and
+        that the tables hold; ``alsh``: the most frequent nodes, filled at random up to the budget;
+        ``subspace_screen``), bits, tables, rank, recall (mean over examples and builds), active (mean share of the nodes), expected and
         expected_active (the closed form's expectation over hyperplanes, for the union), chance (recall of a random set
         of the same mean size).
     """
@@ -115,9 +115,8 @@ def _hash_settings(hashes: Sequence[tuple[int, int]], transform: str) -> Iterato
 
 
 def _layers(network: Network, data: Dataset, depth: int, examples: int, observed: int) -> Iterator[_Layer]:
-    x, others = (
-        part.x[:count].astype(np.float64) for part, count in ((data.validation, examples), (data.train, observed))
-    )
+    x = data.validation.x[:examples].astype(np.float64)
+    others = data.train.x[:observed].astype(np.float64)
     pre, out = network.layers(x)
     seen = network.layers(others)[1]
     for k in range(depth):

@@ -23,7 +23,7 @@ def test_one_row_for_each_setting(table):
 
 
 def test_measured_recall_of_hash_tables_is_that_of_the_closed_form(table):
-    """Means of 30 independent builds in [0, 1]: by Hoeffding 0.6 would hold at 1e-9; the fixed seed stays within 0.1."""
+    """Means of 30 independent builds in [0, 1]: Hoeffding gives 0.6 at 1e-9; this seed stays within 0.1."""
     union = table[table.method == "alsh_union"]
     np.testing.assert_allclose(union.recall, union.expected, atol=0.1)
     np.testing.assert_allclose(union.active, union.expected_active, atol=0.1)
