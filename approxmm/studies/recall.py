@@ -90,9 +90,9 @@ def recall_of_active_sets(
     DataFrame
         One row for each depth, layer, budget and setting. Columns: depth, layer, budget, method (``alsh_union``: all
         that the tables hold; ``alsh``: the most frequent nodes, filled at random up to the budget;
-        ``subspace_screen``), bits, tables, rank, recall (mean over examples and builds), active (mean share of the nodes), expected and
-        expected_active (the closed form's expectation over hyperplanes, for the union), chance (recall of a random set
-        of the same mean size).
+        ``subspace_screen``), bits, tables, rank, recall (mean over examples and builds), active (mean share of the
+        nodes), expected and expected_active (the closed form's expectation over hyperplanes, for the union), chance
+        (recall of a random set of the same mean size).
     """
     import pandas as pd
 
