@@ -31,10 +31,10 @@ class _Implementations(dict[type, Callable[..., Any]]):
 
     def of(self, state_class: type) -> Callable[..., Any]:
         """Return the implementation for `state_class`."""
-        try:
-            return self[state_class]
-        except KeyError:
-            raise TypeError(f"no {self.what} is registered for the state class {state_class.__name__}") from None
+        found = self.get(state_class) or self.get(object)
+        if found is None:
+            raise TypeError(f"no {self.what} is registered for the state class {state_class.__name__}")
+        return found
 
 
 class GenericFunction(Protocol, Generic[_P, _R_co]):
@@ -44,7 +44,7 @@ class GenericFunction(Protocol, Generic[_P, _R_co]):
         """Call the implementation for the first argument's class."""
 
     def register(self, state_class: type) -> Callable[[_F], _F]:
-        """Return a decorator that makes a function the implementation for `state_class`."""
+        """Return a decorator that makes a function the implementation for `state_class` (`object`: for all others)."""
 
     def implementation(self, state_class: type) -> Callable[..., Any]:
         """Return the function registered for `state_class` (its `py_func` is the uncompiled twin)."""
@@ -77,9 +77,9 @@ def generic(function: Callable[_P, _R_co]) -> GenericFunction[_P, _R_co]:
     @overload(dispatching, strict=False)
     def resolve(state: Any, *rest: Any) -> Any:
         state_class = getattr(state, "instance_class", None)
-        if state_class is None or state_class not in implementations:
+        if state_class is None or not (state_class in implementations or object in implementations):
             return None
-        implementation = implementations[state_class]
+        implementation = implementations.of(state_class)
         return lambda state, *rest: implementation(state, *rest)
 
     return cast(GenericFunction[_P, _R_co], dispatching)

@@ -9,7 +9,7 @@ import numpy as np
 
 from approxmm.activations import Activation, get_activation
 from approxmm.engine.forward import forward
-from approxmm.engine.layout import flatten, make_layout, unflatten, units_of, weights_of
+from approxmm.engine.layout import bias_of, flatten, make_layout, unflatten, units_of, weights_of
 from approxmm.engine.optimizers import Optimizer, slot_count
 from approxmm.engine.steps import train_steps
 from approxmm.engine.workspace import Sampling, make_workspace
@@ -59,7 +59,12 @@ class Session:
         self.slots = np.zeros((slot_count(optimizer), size), dtype=self.dtype)
         self.work = make_workspace(self.layout, size, batch, self.dtype)
         self.sampled_layers = 0 if method.claims.exact else network.depth - 1
-        self.state = method.build([weights_of(self.params, self.layout, k) for k in range(network.depth - 1)])
+        hidden = range(network.depth - 1)
+        self.state = method.prepare(
+            [weights_of(self.params, self.layout, k) for k in hidden],
+            [bias_of(self.params, self.layout, k) for k in hidden],
+            make_key(seed, Stream.BUILD, layer=1),
+        )
         self.active = np.zeros(network.depth)
         self._everything = np.arange(int(self.layout.widths.max()))
 

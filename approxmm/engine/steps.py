@@ -9,10 +9,10 @@ import numpy as np
 from approxmm._compile import compiled
 from approxmm.engine.backward import backward, cross_entropy
 from approxmm.engine.forward import forward
-from approxmm.engine.layout import Layout, units_of, weights_of
+from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
 from approxmm.engine.optimizers import update
 from approxmm.engine.workspace import Sampling, Workspace
-from approxmm.methods.contract import refresh
+from approxmm.methods.contract import observe, refresh
 from approxmm.random import Key, Stream
 
 __all__ = ["LOSS_LIMIT", "train_steps"]
@@ -84,6 +84,8 @@ def train_steps(
         update(optimizer, params, work.grad, slots, now + 1)
         for k in range(sampling.layers):
             active[k] += work.active_count[k]
+            seen = rows[:size] if k == 0 else units_of(work.out, layout, k - 1, size)
+            observe(state, k, seen, bias_of(params, layout, k))
             side = layout.widths[k] if sampling.inner else layout.widths[k + 1]
             refresh(state, k, weights_of(params, layout, k), everything[:side])
     return stop - first

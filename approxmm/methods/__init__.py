@@ -1,7 +1,7 @@
 """The sampling methods, one file each; see `approxmm.methods.contract` for what each provides."""
 
 from approxmm.methods.budget import Budget
-from approxmm.methods.contract import Claims, Cost, Method, refresh, select
+from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Method, observe, refresh, select
 from approxmm.methods.registry import available_methods, get_method, method_class
 from approxmm.methods.scale_moments import ScaleMoments
 
@@ -9,11 +9,13 @@ __all__ = [
     "Budget",
     "Claims",
     "Cost",
+    "ImportanceLaw",
     "Method",
     "ScaleMoments",
     "available_methods",
     "get_method",
     "method_class",
+    "observe",
     "refresh",
     "select",
 ]

@@ -17,7 +17,7 @@ import numpy as np
 
 from approxmm._compile import compiled, compiled_fast
 from approxmm.errors import InputError
-from approxmm.methods.contract import Method
+from approxmm.methods.contract import ImportanceLaw
 
 __all__ = [
     "PROBABILITIES",
@@ -37,7 +37,7 @@ PROBABILITIES = {"optimal": (True, True), "weights": (False, True), "uniform": (
 
 
 @dataclass(frozen=True)
-class RowSampler(Method):
+class RowSampler(ImportanceLaw):
     """A method that samples column–row pairs by importance.
 
     Parameters

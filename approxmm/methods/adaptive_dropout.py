@@ -15,7 +15,7 @@ from approxmm._compile import compiled
 from approxmm.errors import InputError
 from approxmm.methods._rows import capped_ratio, keep_all
 from approxmm.methods._standout import fill_standout
-from approxmm.methods.contract import Claims, Cost, Method, Outcome, refresh, select
+from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform
 
@@ -33,7 +33,7 @@ class AdaptiveDropoutState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class AdaptiveDropout(Method):
+class AdaptiveDropout(ImportanceLaw):
     """Node j is kept with probability p_j = σ(α z_j + β), independently, z_j its pre-activation.
 
     That is standout with the tied weights that its authors recommend: α and β times the network's own. As it needs all

@@ -16,12 +16,14 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from approxmm._compile import compiled
 from approxmm.dispatch import generic
+from approxmm.errors import NotAvailableError
 from approxmm.methods.budget import Budget
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 
-__all__ = ["Claims", "Cost", "Method", "Outcome", "refresh", "select"]
+__all__ = ["Claims", "Cost", "ImportanceLaw", "Method", "Outcome", "observe", "refresh", "select"]
 
 Outcome = tuple[Fraction, tuple[Fraction, ...]]
 Side = Literal["inner", "output"]
@@ -44,12 +46,17 @@ class Claims:
     exact_at_full_budget : bool
         Budget 1.0 gives the exact product.
     deterministic : bool
-        The scales are a function of what the law reads: no draw is made.
+        The scales are a function of what the law reads (and of what was observed): no draw is made.
     products : frozenset
         Which of the three products of training the method can stand in for.
     budget : str
         What the budget counts.
     citation : str
+    random_build : bool
+        The law's draw is made in `Method.prepare` (random hyperplanes): independent draws need independent states.
+        `select` may draw on top of it, or not.
+    observes : bool
+        The state follows the inputs and biases that `observe` shows it.
     """
 
     side: Side
@@ -60,6 +67,8 @@ class Claims:
     products: frozenset[Product]
     budget: str
     citation: str
+    random_build: bool = False
+    observes: bool = False
 
     @property
     def exact(self) -> bool:
@@ -135,6 +144,32 @@ def refresh(state: Any, layer: int, weights: np.ndarray, changed: np.ndarray) ->
     """
 
 
+@generic
+def observe(state: Any, layer: int, inputs: np.ndarray, bias: np.ndarray) -> None:
+    """Show the state what a product was given (compiled); `refresh` then makes use of it.
+
+    Called by one thread at a time: in training after every step, in a simulation once, with the exact activations,
+    before any draw. States that need nothing of it register nothing.
+
+    Parameters
+    ----------
+    state : NamedTuple
+        From `Method.build`; its arrays are updated in place.
+    layer : int
+        As for `select`.
+    inputs : (B, n) float array
+        The latest inputs of the product.
+    bias : (m,) float array
+        The layer's present bias.
+    """
+
+
+@observe.register(object)
+@compiled
+def observe_nothing(state: Any, layer: int, inputs: np.ndarray, bias: np.ndarray) -> None:
+    """Do nothing: most laws are a function of what they read when they draw."""
+
+
 @dataclass(frozen=True)
 class Method(ABC):
     """Base of all sampling methods: parameters in, law out. Immutable.
@@ -161,6 +196,62 @@ class Method(ABC):
     def build(self, weights: Sequence[np.ndarray]) -> Any:
         """Return the state that `select` reads: a NamedTuple for the products with these (n, m) weights."""
 
+    def prepare(
+        self, weights: Sequence[np.ndarray], biases: Sequence[np.ndarray] | None = None, key: Key | None = None
+    ) -> Any:
+        """Return the state for a network's products: what training and simulation call.
+
+        Parameters
+        ----------
+        weights : sequence of (n, m) arrays
+        biases : sequence of (m,) arrays, optional
+            Zero by default; only laws that observe use them.
+        key : Key, optional
+            Of the first product's draw, if the law draws when it is built; product l of the list draws with the
+            key's layer + l. By default that of stream BUILD with seed 0 and layer 1.
+
+        Returns
+        -------
+        NamedTuple
+            That of `build`, which is the same for laws of the weights alone.
+        """
+        return self.build(weights)
+
+    @abstractmethod
+    def cost(self, batch: int, n: int, m: int) -> Cost:
+        """Return the multiplications of one product (batch × n)·(n × m)."""
+
+    def scale_moments(self, x: np.ndarray, weights: np.ndarray) -> ScaleMoments:
+        """Return the exact moments of the scales for one example, given what the law reads.
+
+        Raises
+        ------
+        NotAvailableError
+            If the law has no closed form.
+        """
+        raise NotAvailableError(
+            f"method={self.name!r} has no closed-form law with these settings; use the simulation (--engine simulate)"
+        )
+
+    def marginal_moments(self, x: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and variance of each scale, two (size,) arrays: all that the error of masked outputs needs."""
+        law = self.scale_moments(x, weights)
+        return law.mean, law.variance
+
+    def side_length(self, weights: np.ndarray) -> int:
+        """Return the number of items on the sampled side of a product with these (n, m) weights."""
+        return int(weights.shape[0] if self.claims.side == "inner" else weights.shape[1])
+
+    def describe(self) -> dict[str, Any]:
+        """Return name and parameters as plain values."""
+        options = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "budget"}
+        return {"name": self.name, "budget": self.budget.value, **options}
+
+
+@dataclass(frozen=True)
+class ImportanceLaw(Method):
+    """A method whose law is a function of one number an item, its importance: enumerable in rational arithmetic."""
+
     @abstractmethod
     def importance(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return what the law is a function of, one number an item: (size,), float64 or exact Fractions.
@@ -180,22 +271,9 @@ class Method(ABC):
     def outcomes_of(self, importance: Sequence[Fraction]) -> Iterator[Outcome]:
         """Yield every (probability, scales) of the law for a tiny side, in rational arithmetic."""
 
-    @abstractmethod
-    def cost(self, batch: int, n: int, m: int) -> Cost:
-        """Return the multiplications of one product (batch × n)·(n × m)."""
-
     def scale_moments(self, x: np.ndarray, weights: np.ndarray) -> ScaleMoments:
         """Return the exact moments of the scales for one example, given what the law reads."""
         x, weights = np.asarray(x), np.asarray(weights)
         if x.dtype != object:
             x = x.astype(np.float64)
         return self.moments_of(self.importance(x, weights))
-
-    def side_length(self, weights: np.ndarray) -> int:
-        """Return the number of items on the sampled side of a product with these (n, m) weights."""
-        return int(weights.shape[0] if self.claims.side == "inner" else weights.shape[1])
-
-    def describe(self) -> dict[str, Any]:
-        """Return name and parameters as plain values."""
-        options = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "budget"}
-        return {"name": self.name, "budget": self.budget.value, **options}

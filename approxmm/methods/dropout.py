@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from approxmm._compile import compiled
-from approxmm.methods.contract import Claims, Cost, Method, Outcome, refresh, select
+from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform
 
@@ -26,7 +26,7 @@ class DropoutState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Dropout(Method):
+class Dropout(ImportanceLaw):
     """Node j is kept with probability p, independently, and scaled by 1/p (inverted dropout) or not at all.
 
     The budget is the expected kept fraction (or number) of nodes; note that

@@ -11,7 +11,7 @@ import numpy as np
 
 from approxmm._compile import compiled
 from approxmm.methods.budget import Budget
-from approxmm.methods.contract import Claims, Cost, Method, Outcome, refresh, select
+from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 
@@ -23,7 +23,7 @@ class ExactState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Exact(Method):
+class Exact(ImportanceLaw):
     """All pairs, all scales 1. The budget is ignored (and is 1.0)."""
 
     name: ClassVar[str] = "exact"

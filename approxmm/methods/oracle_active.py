@@ -12,7 +12,7 @@ import numpy as np
 
 from approxmm._compile import compiled
 from approxmm.errors import InputError
-from approxmm.methods.contract import Claims, Cost, Method, Outcome, refresh, select
+from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 from approxmm.ranking import fill_top
@@ -28,7 +28,7 @@ class OracleState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class OracleActive(Method):
+class OracleActive(ImportanceLaw):
     """The k nodes with the largest pre-activation are kept with scale 1, all others are 0. Deterministic, biased.
 
     It computes everything to find them, so it saves nothing: it is the reference for what

@@ -26,6 +26,10 @@ _METHODS = {
     "top_k": "approxmm.methods.top_k:TopK",
     "winner_take_all": "approxmm.methods.winner_take_all:WinnerTakeAll",
     "oracle_active": "approxmm.methods.oracle_active:OracleActive",
+    "alsh": "approxmm.methods.alsh:Alsh",
+    "alsh_unbiased": "approxmm.methods.alsh_unbiased:AlshUnbiased",
+    "subspace_screen": "approxmm.methods.subspace_screen:SubspaceScreen",
+    "correlation_tree": "approxmm.methods.correlation_tree:CorrelationTree",
 }
 _GROUP = "approxmm.methods"
 

@@ -15,9 +15,9 @@ __all__ = ["ScaleMoments"]
 class ScaleMoments:
     """Mean and covariance of the scales ξ of one side of a product.
 
-    The covariance is kept as what it is for sampling laws, a diagonal plus one constant on a block and, only
-    where a law has no such form, a dense rest: ``Cov(ξ) = diag(diagonal) + common · s sᵀ + dense`` with s the
-    0/1 indicator `support`.
+    The covariance is kept as what it is for sampling laws, a diagonal plus one constant on a block, and a
+    dense part for the few that need one: ``Cov(ξ) = diag(diagonal) + common · s sᵀ + dense`` with s the 0/1
+    indicator `support`.
 
     Parameters
     ----------
@@ -25,6 +25,7 @@ class ScaleMoments:
         Float64, or object arrays of `fractions.Fraction` for exact arithmetic.
     common : scalar
     dense : (n, n) array, optional
+        Symmetric.
     """
 
     mean: np.ndarray

@@ -129,6 +129,6 @@ def _output_error(law: Method, read: np.ndarray, out: np.ndarray, weights: np.nd
     """Scales on the output act node by node, so only their second moment about 1 enters."""
     error = 0.0
     for x, a in zip(read, out, strict=True):
-        moments = law.scale_moments(x, weights)
-        error += float((a**2) @ (moments.variance + (moments.mean - 1.0) ** 2))
+        mean, variance = law.marginal_moments(x, weights)
+        error += float((a**2) @ (variance + (mean - 1.0) ** 2))
     return error

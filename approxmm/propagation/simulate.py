@@ -12,13 +12,14 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from approxmm.activations import apply
 from approxmm.errors import InputError
-from approxmm.methods.contract import Method
+from approxmm.methods.contract import Method, observe, refresh
 from approxmm.methods.draws import fill_scales
 from approxmm.network import Network
 from approxmm.parallel import map_in_order
@@ -86,6 +87,10 @@ def simulate(
 
     Notes
     -----
+    A law that draws when it is built (random hyperplanes) is built anew for every trial, and its build is shared by
+    the inputs of the trial. A law that observes sees the exact activations of these very inputs first: with few of
+    them it knows them better than it would know others.
+
     Not claimed: intervals for inputs beyond those given. At small budgets and great depth the error's
     distribution is heavy-tailed, and a t interval over few trials then is too short.
     """
@@ -127,7 +132,29 @@ class _Run:
         self.exact_norms = np.zeros((network.depth, 2))
         for rows in self._blocks(1):
             self.exact_norms += [[np.vdot(y, y) for y in pair] for pair in self._exact(rows)]
-        self.states = [None if m is None else m.build([W]) for m, W in zip(plan, network.weights, strict=True)]
+        self.states = [
+            None if law is None or law.claims.random_build else self._prepare(law, k, 0) for k, law in enumerate(plan)
+        ]
+        self._observe_exact([k for k, law in enumerate(plan) if law is not None and law.claims.observes])
+
+    def _prepare(self, law: Method, k: int, trial: int) -> Any:
+        key = make_key(self.seed, Stream.BUILD, layer=k + 1, item=trial)
+        return law.prepare([self.network.weights[k]], [self.network.bias(k + 1)], key)
+
+    def _state(self, k: int, trial: int) -> Any:
+        """Return the state of layer k: a new one for each trial if the law draws when it is built."""
+        law = self.plan[k]
+        return self._prepare(law, k, trial) if law is not None and law.claims.random_build else self.states[k]
+
+    def _observe_exact(self, observing: list[int]) -> None:
+        """Show the exact activations to the layers whose laws observe, once, before any draw."""
+        for rows in self._blocks(1) if observing else ():
+            outs = [self.inputs[rows], *(out for _, out in self._exact(rows))]
+            for k in observing:
+                observe(self.states[k], 0, np.ascontiguousarray(outs[k]), self.network.bias(k + 1))
+        for k in observing:
+            W = self.network.weights[k]
+            refresh(self.states[k], 0, W, np.arange(W.shape[1]))
 
     def pieces(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
         """Yield ranges of trials whose arrays stay near the piece size."""
@@ -186,7 +213,7 @@ class _Run:
         for t in range(trials[0], trials[1]):
             part = slice((t - trials[0]) * size, (t - trials[0] + 1) * size)
             key = make_key(self.seed, Stream.SELECT, layer=k + 1, item=t * draws + rows.start // group)
-            fill_scales(self.states[k], 0, read[part], group, key, out[part])
+            fill_scales(self._state(k, t), 0, read[part], group, key, out[part])
         return out
 
 

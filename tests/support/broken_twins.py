@@ -211,3 +211,30 @@ LAWS = [
     ClaimsToBeUnbiased(0.5),
     EmptyDrawForgotten(0.5),
 ]
+
+
+# ---- trees that are off by one ----
+
+
+def _tree(skip_last=False, touching=False, lone_node_lost=False):
+    def select(state, layer, x, key, index, scale):
+        threshold, levels = state.threshold[layer], [list(x[:-1] if skip_last else x)]
+        while len(levels[-1]) > 1:
+            below = levels[-1]
+            stop = len(below) - (len(below) % 2 if lone_node_lost else 0)
+            levels.append([max(below[j : j + 2]) for j in range(0, stop, 2)])
+        fires = (lambda value: value >= threshold) if touching else (lambda value: value > threshold)
+        some = range(len(levels[-1]))
+        for level in range(len(levels) - 1, 0, -1):
+            opened = [j for j in some if fires(levels[level][j])]
+            some = [c for j in opened for c in (2 * j, 2 * j + 1) if c < len(levels[level - 1])]
+        return _write([(j, 1.0) for j in some if fires(levels[0][j])], index, scale)
+
+    return select
+
+
+TREE_TWINS = {
+    "last leaf left out": _tree(skip_last=True),
+    "leaves that touch the threshold fire": _tree(touching=True),
+    "last odd node not copied up": _tree(lone_node_lost=True),
+}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from approxmm.methods import Method, available_methods, get_method
+from approxmm.methods import ImportanceLaw, Method, available_methods, get_method
 
 _PROBABILITIES = [{"probabilities": name} for name in ("optimal", "weights", "uniform")]
 OPTIONS = {
@@ -26,9 +26,17 @@ OPTIONS = {
         {"variant": "published", "scaled": True},
     ],
     "oracle_active": [{"by": "value"}, {"by": "magnitude"}],
+    "alsh": [
+        {"bits": 2, "tables": 3, "rebuild": "incremental"},
+        {"bits": 2, "tables": 3, "rebuild": "every", "ranking": "frequency", "fill": False},
+        {"bits": 2, "tables": 3, "rebuild": "incremental", "cap": False, "probes": 2, "transform": "sign_alsh"},
+        {"bits": 62, "tables": 2, "rebuild": "incremental", "cap": False, "fill": False, "transform": "simple_lsh"},
+        {"density": 0.4, "transform": "none"},
+    ],
+    "alsh_unbiased": [{"bits": 2, "tables": 3}, {"bits": 1, "tables": 1, "transform": "none"}],
+    "subspace_screen": [{"rank": 2, "buffer": 8}],
+    "correlation_tree": [{}, {"threshold": 0.0}],
 }
-# Laws that are functions of the values they read, not of their ratios: scaling the input is another law.
-ABSOLUTE = ("adaptive_dropout",)
 # Fractions that are exact in binary, a count, and the whole.
 BUDGETS = (0.25, 0.5, 2, 0.75, 1.0)
 
@@ -42,6 +50,21 @@ def cases(budgets=(0.5,)) -> list[Method]:
         for budget in budgets
     )
     return list(dict.fromkeys(every))  # a method that ignores its budget is there once
+
+
+def importance_laws(methods: list[Method]) -> list[Method]:
+    """Return those whose law can be enumerated."""
+    return [method for method in methods if isinstance(method, ImportanceLaw)]
+
+
+def scale_free(method: Method) -> bool:
+    """Return whether multiplying the input changes nothing: a law of absolute values, like a threshold, is another."""
+    return method.name not in ("adaptive_dropout", "correlation_tree")
+
+
+def lags(method: Method) -> bool:
+    """Return whether the state may be behind the weights: tables that are rebuilt on a schedule."""
+    return getattr(method, "rebuild", "") in ("published", "geometric")
 
 
 def label(method: Method) -> str:

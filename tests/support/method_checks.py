@@ -127,11 +127,22 @@ def check_draws(method, weights, x, draw=compiled_draws, trials=40_000, seed=1):
     assert (np.abs(frequency @ statistics - expected) <= radius + 1e-10 * (1 + np.abs(expected))).all()
 
 
-def selected(method, weights, x, key, function=select, dtype=np.float64):
+def read_size(method, weights):
+    """Return the length of what the law reads for one example."""
+    return weights.shape[0] if method.claims.reads == "input" else method.side_length(weights)
+
+
+def leaves(state):
+    """Return the arrays and numbers of a state, also of the tuples inside it."""
+    return [leaf for field in state for leaf in (leaves(field) if isinstance(field, tuple) else [field])]
+
+
+def selected(method, weights, x, key, function=select, dtype=np.float64, state=None):
     """Return what one selection writes: (index, scale) of the active items."""
+    state = method.build([weights]) if state is None else state
     size = method.side_length(weights)
     index, scale = np.full(size, -1, dtype=np.int64), np.full(size, np.nan, dtype=dtype)
-    count = function(method.build([weights]), 0, x, key, index, scale)
+    count = function(state, 0, x, key, index, scale)
     assert 0 <= count <= size
     return index[:count].copy(), scale[:count].copy()
 
@@ -156,5 +167,8 @@ def check_refresh(method, weights, changed, new, refresh_function=refresh):
     along = (changed, slice(None)) if method.claims.side == "inner" else (slice(None), changed)
     weights[along] = new
     refresh_function(state, 0, weights, np.asarray(changed, dtype=np.int64))
-    for old, fresh in zip(state, method.build([weights]), strict=True):
+    new_state = method.build([weights])
+    if "clock" in new_state._fields:  # counts refreshes
+        state = state._replace(clock=new_state.clock)
+    for old, fresh in zip(leaves(state), leaves(new_state), strict=True):
         np.testing.assert_allclose(old, fresh, rtol=1e-14)

@@ -1,0 +1,45 @@
+"""An orthonormal basis that follows the principal subspace of a buffer of inputs, in compiled code."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from approxmm._compile import compiled
+
+__all__ = ["follow_subspace", "orthonormalise"]
+
+_SWEEPS = 4
+_FLOOR = 1e-7
+
+
+@compiled
+def orthonormalise(directions: np.ndarray) -> None:
+    """Make the rows of `directions` (r, n), float64, r ≤ n, linearly independent, orthonormal in place.
+
+    Gram–Schmidt with each projection taken out twice, which is as good as Householder's method.
+    """
+    for k in range(directions.shape[0]):
+        row = directions[k]
+        for _ in range(2):
+            if k > 0:
+                row -= np.dot(np.dot(directions[:k], row), directions[:k])
+            row /= np.sqrt(np.dot(row, row))
+
+
+@compiled
+def follow_subspace(directions: np.ndarray, rows: np.ndarray) -> None:
+    """Turn `directions` (r, n), orthonormal, towards the principal subspace of `rows` (c, n), in place; float64.
+
+    Subspace iteration, warm-started, on the rows' second moment plus a small multiple of the identity: that keeps
+    directions independent where the rows span fewer than r. Only the span is meant; single directions are not
+    singular vectors. Rows that are all zero, or not finite, leave it as it is.
+    """
+    scale = np.abs(rows).max() if rows.size > 0 else 0.0
+    if not (scale > 0.0 and np.isfinite(scale)):
+        return
+    unit = rows / scale
+    floor = _FLOOR * (unit * unit).sum()
+    for _ in range(_SWEEPS):
+        turned = np.dot(np.dot(directions, unit.T), unit) + floor * directions
+        orthonormalise(turned)
+        directions[:] = turned

@@ -1,0 +1,41 @@
+"""Inputs of any size, from denormals to the largest floats, for kernels that square and add."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from approxmm._compile import compiled, compiled_fast
+
+__all__ = ["unit_query"]
+
+_SMALL = 1e-12
+
+
+@compiled_fast
+def _absolute_sum(x: np.ndarray) -> float:
+    total = 0.0
+    for i in range(x.size):
+        total += abs(x[i])
+    return total
+
+
+@compiled
+def unit_query(x: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return ``x / size`` as a copy, and the size: squares of the copy neither overflow nor vanish.
+
+    An input of ordinary size, or of zeros, keeps its size (1.0). If `x` is not finite, neither is the size.
+    """
+    query = x.copy()
+    total = _absolute_sum(x)
+    if total == 0.0 or _SMALL < total < 1.0 / _SMALL:
+        return query, 1.0
+    largest = 0.0
+    for i in range(x.size):
+        if math.isnan(x[i]):
+            return query, np.nan
+        largest = max(largest, abs(x[i]))
+    for i in range(x.size):
+        query[i] = x[i] / largest
+    return query, largest

@@ -1,0 +1,267 @@
+"""Active sets by locality-sensitive hashing (Spring & Shrivastava 2017)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from approxmm._compile import compiled
+from approxmm.errors import InputError
+from approxmm.hashing import (
+    QueryWorkspace,
+    fill_random,
+    keep_most_frequent,
+    mask_covariance,
+    mips_angles,
+    retrieval,
+    subsample,
+)
+from approxmm.hashing._checks import check_integer
+from approxmm.methods._hashed import LayerIndexes, check_layer, index_of, list_in_order, rehash, search
+from approxmm.methods._lsh import HashMethod, query_theta
+from approxmm.methods._query import unit_query
+from approxmm.methods._rows import keep_all
+from approxmm.methods.budget import Budget
+from approxmm.methods.contract import Claims, Cost, refresh, select
+from approxmm.methods.scale_moments import ScaleMoments
+from approxmm.random import Key, fill_uniform
+
+__all__ = ["Alsh"]
+
+_SCHEDULES = ("published", "geometric", "incremental", "every")
+_PUBLISHED, _GEOMETRIC, _INCREMENTAL, _EVERY = range(4)
+
+
+class AlshState(NamedTuple):
+    """Indexes of all layers; size limit of each active set, int64 (L,); refreshes so far, int64 (L,); settings."""
+
+    indexes: LayerIndexes
+    limit: np.ndarray
+    clock: np.ndarray
+    cap: bool
+    fill: bool
+    by_frequency: bool
+    probes: int
+    schedule: int
+
+
+@dataclass(frozen=True)
+class Alsh(HashMethod):
+    """Nodes whose weights share a bucket with the input are kept with scale 1, all others are 0. Biased.
+
+    The defaults are those published for training: K = 6, L = 5, m = 3, U = 0.83, signed projections of the L2-ALSH
+    transform, an active set of exactly the budget (larger ones subsampled, smaller ones filled at random), tables
+    rebuilt on a schedule. The weights are never rescaled.
+
+    The law's randomness is in the hyperplanes, and in the subsampling and filling. The plain union of buckets
+    (``cap=False, fill=False``, one probe, dense planes) has exact moments in closed form; everything else is for the
+    simulation. The budget is the size limit of the active set; the plain union ignores it (then it is 1.0).
+
+    Not claimed: that nodes of large pre-activation are found. Expected recall follows from the angles, which in high
+    dimension are all close to 90 degrees.
+
+    Parameters
+    ----------
+    cap : bool
+        Active sets above the budget are cut down to it.
+    fill : bool
+        Active sets below the budget are filled up with random nodes.
+    ranking : {"random", "frequency"}
+        What a cut keeps: random nodes, or those found in most tables first (ties: found first).
+    probes : int
+        Buckets looked up in each table, at most K + 1: the code's own, then those with its least certain bits flipped.
+    density : float, optional
+        Share of non-zero entries of sparse ±1 hyperplanes; by default planes are dense and Gaussian.
+    rebuild : {"published", "geometric", "incremental", "every"}
+        When changed weights are rehashed, counted in steps: every 100 up to 10,000, then every 1,000 (published with
+        one example a step); after 100, 200, 400, … steps; the changed nodes at once; all nodes at once. In between
+        the first two search an index that is out of date.
+    """
+
+    name: ClassVar[str] = "alsh"
+    title: ClassVar[str] = "active set by hash tables (ALSH)"
+    cap: bool = True
+    fill: bool = True
+    ranking: str = "random"
+    probes: int = 1
+    density: float | None = None
+    rebuild: str = "published"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.ranking not in ("random", "frequency"):
+            raise InputError(f"ranking={self.ranking!r} is unknown; choose 'random' or 'frequency'")
+        if self.ranking == "frequency" and not self.cap:
+            raise InputError("ranking='frequency' decides what a cut keeps, but cap=False cuts nothing; set cap=True")
+        if self.rebuild not in _SCHEDULES:
+            raise InputError(f"rebuild={self.rebuild!r} is unknown; choose one of {', '.join(_SCHEDULES)}")
+        check_integer("probes", self.probes, 1, self.bits + 1, "at most each of the bits is flipped once")
+        if self.density is not None and not 0.0 < self.density < 1.0:
+            raise InputError(f"density={self.density!r} must satisfy 0 < density < 1; leave it out for dense planes")
+        if not (self.cap or self.fill):
+            object.__setattr__(self, "budget", Budget(1.0))
+
+    @property
+    def plane_density(self) -> float:
+        """Share of non-zero entries of a hyperplane."""
+        return 1.0 if self.density is None else self.density
+
+    @property
+    def claims(self) -> Claims:
+        """Biased; random in its hyperplanes."""
+        return Claims(
+            side="output",
+            unbiased=False,
+            reads="input",
+            exact_at_full_budget=self.fill,
+            deterministic=False,
+            products=frozenset({"forward", "input_gradient", "weight_gradient"}),
+            budget="size limit of the active set, per example"
+            if self.cap or self.fill
+            else "ignored: the active set is what the tables hold",
+            citation="Spring, Shrivastava, KDD (2017), arXiv:1602.08194",
+            random_build=True,
+        )
+
+    def prepare(
+        self, weights: Sequence[np.ndarray], biases: Sequence[np.ndarray] | None = None, key: Key | None = None
+    ) -> AlshState:
+        """Return the indexes with the hyperplanes of `key` (biases are not hashed)."""
+        return AlshState(
+            indexes=self.indexes(weights, key),
+            limit=np.array([self.budget.count(W.shape[1]) for W in weights], dtype=np.int64),
+            clock=np.zeros(len(weights), dtype=np.int64),
+            cap=self.cap,
+            fill=self.fill,
+            by_frequency=self.ranking == "frequency",
+            probes=self.probes,
+            schedule=_SCHEDULES.index(self.rebuild),
+        )
+
+    def check_fresh(self, state: AlshState, weights: Sequence[np.ndarray]) -> None:
+        """Raise InputError if the state's indexes are not those of these weights."""
+        for layer, W in enumerate(weights):
+            check_layer(state.indexes, layer, W)
+
+    @property
+    def _closed_form(self) -> bool:
+        return not self.cap and not self.fill and self.probes == 1 and self.density is None
+
+    def scale_moments(self, x: np.ndarray, weights: np.ndarray) -> ScaleMoments:
+        """Mean P_j and covariance S_ij − P_i P_j over the hyperplanes, of the plain union of buckets.
+
+        Raises
+        ------
+        NotAvailableError
+            With cap, fill, several probes or sparse planes.
+        """
+        if not self._closed_form:
+            return super().scale_moments(x, weights)
+        theta, pairs = mips_angles(weights.T, x, self.mips, pool=self.pool)
+        mean = retrieval(theta, self.bits, self.tables)
+        return ScaleMoments(
+            mean=mean,
+            diagonal=np.zeros_like(mean),
+            common=0,
+            support=np.ones_like(mean),
+            dense=mask_covariance(theta, pairs, self.bits, self.tables),
+        )
+
+    def marginal_moments(self, x: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return P_j and P_j (1 − P_j), without the pairs' angles."""
+        if not self._closed_form:
+            return super().marginal_moments(x, weights)
+        mean = retrieval(query_theta(self, x, weights), self.bits, self.tables)
+        return mean, mean * (1.0 - mean)
+
+    def active(self, m: int) -> float:
+        """Return how many of m nodes are active: the budget, or what right angles between input and weights give."""
+        retrieved, limit = self.right_angle_share() * m, float(self.budget.count(m))
+        retrieved = min(retrieved, limit) if self.cap else retrieved
+        return max(retrieved, limit) if self.fill else retrieved
+
+    def cost(self, batch: int, n: int, m: int) -> Cost:
+        """Return the active nodes' products, the hashing of inputs, and the rehashing a step in the long run."""
+        per_step = {"published": 1 / 1000, "geometric": 0.0}.get(self.rebuild, 1.0)
+        return Cost(
+            product=batch * n * self.active(m),
+            selection=self.hashing_cost(batch, n),
+            upkeep=self.hashing_cost(m, n) * per_step,
+        )
+
+
+@compiled
+def _cut(work: QueryWorkspace, count: int, limit: int, by_frequency: bool, key: Key) -> int:
+    if by_frequency:
+        return keep_most_frequent(work, count, limit)
+    uniforms = np.empty(limit)
+    fill_uniform(key, uniforms)
+    return subsample(work, count, limit, uniforms)
+
+
+@compiled
+def _fill(work: QueryWorkspace, count: int, limit: int, key: Key) -> int:
+    nodes = work.found.size
+    order, place = np.empty(nodes, np.int32), np.empty(nodes, np.int32)
+    for j in range(nodes):
+        order[j] = place[j] = j
+    uniforms = np.empty(limit - count)
+    fill_uniform(key, uniforms)
+    roomy = QueryWorkspace(
+        work.found,
+        work.frequency,
+        work.stamp,
+        work.clock,
+        order,
+        place,
+        np.empty(nodes, np.int32),
+        work.spare,
+        work.tally,
+    )
+    return fill_random(roomy, count, limit, uniforms)
+
+
+@select.register(AlshState)
+@compiled
+def select_alsh(state: AlshState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray) -> int:
+    """Look the input up; cut and fill as asked for. An input that is not finite keeps all nodes, to be seen."""
+    hashed = index_of(state.indexes, layer)
+    nodes, limit = hashed.raw.shape[0], state.limit[layer]
+    query, size = unit_query(x)
+    if not math.isfinite(size):
+        return keep_all(index, scale, nodes)
+    work, count = search(hashed, query, state.probes)
+    if state.cap and count > limit:
+        count = _cut(work, count, limit, state.by_frequency, key)
+    elif state.fill and count < limit:
+        count = _fill(work, count, limit, key)
+    list_in_order(work, count, index)
+    for i in range(count):
+        scale[i] = 1.0
+    return count
+
+
+@compiled
+def _due(schedule: int, clock: int) -> bool:
+    """Return whether the tables are rebuilt after this many refreshes."""
+    if schedule == _PUBLISHED:
+        return clock % (100 if clock <= 10_000 else 1000) == 0
+    if schedule == _GEOMETRIC:
+        doubled = clock // 100
+        return clock % 100 == 0 and doubled & (doubled - 1) == 0
+    return True
+
+
+@refresh.register(AlshState)
+@compiled
+def refresh_alsh(state: AlshState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
+    """Rehash the changed nodes, or all nodes when the schedule says so."""
+    state.clock[layer] += 1
+    if state.schedule == _INCREMENTAL:
+        rehash(state.indexes, layer, weights, changed)
+    elif _due(state.schedule, state.clock[layer]):
+        rehash(state.indexes, layer, weights, np.arange(weights.shape[1]))

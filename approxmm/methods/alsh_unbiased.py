@@ -1,0 +1,188 @@
+"""Hash tables as an unbiased sampler: retrieved nodes are weighted by the inverse of their retrieval probability."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from approxmm._compile import compiled, compiled_fast
+from approxmm.hashing import HashIndex, item_extra, mips_angles, pool_rows, retrieval, weighted_mask
+from approxmm.hashing.pooling import pool_into
+from approxmm.methods._hashed import (
+    LayerIndexes,
+    check_layer,
+    index_of,
+    list_in_order,
+    rehash,
+    search,
+)
+from approxmm.methods._lsh import HashMethod, query_theta
+from approxmm.methods._packed import Packed, matrix_of, pack
+from approxmm.methods._query import unit_query
+from approxmm.methods._rows import keep_all
+from approxmm.methods.budget import Budget
+from approxmm.methods.contract import Claims, Cost, refresh, select
+from approxmm.methods.scale_moments import ScaleMoments
+from approxmm.random import Key
+
+__all__ = ["AlshUnbiased"]
+
+_REACHABLE = 1e-150  # that of `approxmm.hashing.weighted_mask`
+
+
+class AlshUnbiasedState(NamedTuple):
+    """Indexes of all layers, and each layer's (pooled) weight columns as rows (m, groups)."""
+
+    indexes: LayerIndexes
+    columns: Packed
+
+
+@dataclass(frozen=True)
+class AlshUnbiased(HashMethod):
+    """Node j is kept if it shares a bucket with the input, and then scaled by 1/P_j.
+
+    P_j = 1 − (1 − (1 − θ_j/π)^K)^L with θ_j the angle between input and weights after pooling and transform, so the
+    mean over the hyperplanes is 1; mean and covariance are exact. Every retrieved node costs one inner product with
+    the (pooled) input for its angle. The budget is ignored (and is 1.0): K and L decide how much is retrieved.
+
+    Not claimed: a useful variance. It is (1 − P_j)/P_j, and P_j → 0 as θ_j → π, where a node is retrieved almost never
+    and then weighted enormously. Below P_j = 1e-150 a node counts as unreachable: mean and variance 0. With frozen
+    hyperplanes (one training run) the estimate is unbiased over runs, not over steps.
+    """
+
+    name: ClassVar[str] = "alsh_unbiased"
+    title: ClassVar[str] = "hash tables weighted by 1/P (unbiased)"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "budget", Budget(1.0))
+
+    @property
+    def claims(self) -> Claims:
+        """Unbiased over the hyperplanes, which are drawn when the state is built."""
+        return Claims(
+            side="output",
+            unbiased=True,
+            reads="input",
+            exact_at_full_budget=False,
+            deterministic=False,
+            products=frozenset({"forward", "input_gradient", "weight_gradient"}),
+            budget="ignored: the active set is what the tables hold",
+            citation="Charikar, Siminelakis, FOCS (2017); Chen, Xu, Shrivastava, NeurIPS (2019)",
+            random_build=True,
+        )
+
+    def prepare(
+        self, weights: Sequence[np.ndarray], biases: Sequence[np.ndarray] | None = None, key: Key | None = None
+    ) -> AlshUnbiasedState:
+        """Return the indexes with the hyperplanes of `key`, and the columns for the angles."""
+        indexes = self.indexes(weights, key)
+        rows = [pool_rows(np.ascontiguousarray(W.T), self.pool) for W in weights]
+        return AlshUnbiasedState(indexes, pack(rows, indexes.raw.flat.dtype))
+
+    def check_fresh(self, state: AlshUnbiasedState, weights: Sequence[np.ndarray]) -> None:
+        """Raise InputError if the state's indexes are not those of these weights."""
+        for layer, W in enumerate(weights):
+            check_layer(state.indexes, layer, W)
+
+    def scale_moments(self, x: np.ndarray, weights: np.ndarray) -> ScaleMoments:
+        """Mean 1 and covariance (S_ij − P_i P_j)/(P_i P_j) over the hyperplanes."""
+        theta, pairs = mips_angles(weights.T, x, self.mips, pool=self.pool)
+        law = weighted_mask(theta, pairs, self.bits, self.tables)
+        return ScaleMoments(law.mean, np.zeros_like(law.mean), 0, law.mean, dense=law.covariance)
+
+    def marginal_moments(self, x: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return 1 and (1 − P_j)/P_j, without the pairs' angles."""
+        probability = retrieval(query_theta(self, x, weights), self.bits, self.tables)
+        reachable = probability >= _REACHABLE
+        odds = np.divide(1.0 - probability, probability, out=np.zeros_like(probability), where=reachable)
+        return reachable.astype(np.float64), odds
+
+    def cost(self, batch: int, n: int, m: int) -> Cost:
+        """Return the products of as many nodes as right angles give, hashing and angles, and rehashing all nodes."""
+        active = self.right_angle_share() * m
+        return Cost(
+            product=batch * n * active,
+            selection=self.hashing_cost(batch, n) + batch * active * -(-n // self.pool),
+            upkeep=self.hashing_cost(m, n),
+        )
+
+
+@compiled_fast
+def _dot(a: np.ndarray, b: np.ndarray) -> float:
+    total = 0.0
+    for i in range(a.size):
+        total += np.float64(a[i]) * np.float64(b[i])
+    return total
+
+
+@compiled
+def _pooled(query: np.ndarray, pool: int) -> np.ndarray:
+    if pool == 1:
+        return query
+    out = np.empty((1, -(-query.size // pool)), query.dtype)
+    pool_into(query.reshape((1, query.size)), np.zeros(1, np.int64), pool, out)
+    pooled: np.ndarray = out[0]
+    return pooled
+
+
+@compiled
+def _agreement(index: HashIndex, item: int, product: float, squared_query: float) -> float:
+    """Return 1 − θ/π for an item whose inner product with the query is known."""
+    transform, factor = index.transform, index.scale[0]
+    squared_item = index.squared_norms[item] * factor * factor
+    squared, added = squared_item, 0.0
+    for e in range(transform.extras):
+        extra = item_extra(transform, squared_item, e)
+        squared += extra * extra
+        added += extra * transform.query_value
+    if squared_query == 0.0 or squared == 0.0:  # the room's convention for zero vectors
+        return 1.0 if squared_query == squared else 0.5
+    length = math.sqrt(squared * (1.0 + transform.extras * transform.query_value**2))
+    cosine = (factor * product / math.sqrt(squared_query) + added) / length
+    return 1.0 - math.acos(max(-1.0, min(1.0, cosine))) / math.pi
+
+
+@compiled
+def _retrieval(agreement: float, bits: int, tables: int) -> float:
+    return -math.expm1(tables * math.log1p(-(agreement**bits))) if agreement < 1.0 else 1.0
+
+
+@select.register(AlshUnbiasedState)
+@compiled
+def select_alsh_unbiased(
+    state: AlshUnbiasedState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
+) -> int:
+    """Look the input up and weight what is found. An input that is not finite keeps all nodes, to be seen."""
+    hashed, columns = index_of(state.indexes, layer), matrix_of(state.columns, layer)
+    query, size = unit_query(x)
+    if not math.isfinite(size):
+        return keep_all(index, scale, hashed.raw.shape[0])
+    work, found = search(hashed, query, 1)
+    list_in_order(work, found, index)
+    pooled = _pooled(query, hashed.projections.pool)
+    squared_query = _dot(pooled, pooled)
+    active = 0
+    for i in range(found):
+        item = index[i]
+        agreement = _agreement(hashed, item, _dot(columns[item], pooled), squared_query)
+        probability = _retrieval(agreement, hashed.projections.bits, hashed.projections.tables)
+        if probability >= _REACHABLE:
+            index[active] = item
+            scale[active] = 1.0 / probability
+            active += 1
+    return active
+
+
+@refresh.register(AlshUnbiasedState)
+@compiled
+def refresh_alsh_unbiased(state: AlshUnbiasedState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
+    """Rehash the changed nodes at once: the weights 1/P hold for an index that is up to date only."""
+    rows = rehash(state.indexes, layer, weights, changed)
+    columns = matrix_of(state.columns, layer)
+    for i in range(changed.size):
+        columns[changed[i]] = rows[i]
