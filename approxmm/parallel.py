@@ -11,13 +11,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
+from pathlib import Path
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from approxmm.errors import InputError
 
-__all__ = ["available_workers", "map_in_order", "single_threaded_blas"]
+__all__ = ["available_workers", "describe_threading", "map_in_order", "single_threaded_blas"]
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -69,3 +70,14 @@ def map_in_order(function: Callable[[_T], _R], pieces: Iterable[_T], workers: in
                 yield pending.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def describe_threading() -> dict[str, str]:
+    """Return the BLAS libraries that are loaded, with kernels and threads, as plain values."""
+    return {
+        f"{info['user_api']} {Path(info['filepath']).name.split('-')[0]}": (
+            f"{info['internal_api']} {info['version']}, {info.get('architecture', 'unknown')} kernels, "
+            f"{info['num_threads']} threads"
+        )
+        for info in threadpool_info()
+    }

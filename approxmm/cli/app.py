@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import approxmm
+from approxmm.cli.bench import bench
 from approxmm.cli.data import data_app
 from approxmm.cli.law import law
 from approxmm.cli.methods import methods
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (methods, law, propagate, train, report, prove):
+for command in (methods, law, propagate, train, report, prove, bench):
     app.command()(command)
 app.add_typer(data_app, name="data")
 

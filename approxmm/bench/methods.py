@@ -1,0 +1,100 @@
+"""Selection, index upkeep and sampled products against the exact product by BLAS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from approxmm.bench.timing import Comparison, compare
+from approxmm.hashing import build_index, draw_dense, make_transform
+from approxmm.methods import get_method
+from approxmm.methods.draws import fill_scales
+from approxmm.parallel import available_workers, single_threaded_blas
+from approxmm.products import matmul
+from approxmm.random import Stream, generator, make_key
+
+__all__ = ["method_benchmarks"]
+
+_SIZE, _BATCH, _REPEATS = 1000, 20, 50
+
+
+def method_benchmarks(pairs: int = 15, progress: Callable[[str], None] | None = None) -> list[Comparison]:
+    """Return the comparisons of the sampling methods, float32 throughout.
+
+    Parameters
+    ----------
+    pairs : int
+        How often each pair is timed.
+    progress : callable, optional
+        Called with the name of each finished comparison.
+    """
+    results = []
+    for run in (_selections, _table_build, _products):
+        for result in run(pairs):
+            results.append(result)
+            if progress is not None:
+                progress(result.name)
+    return results
+
+
+def _gaussian(seed: int, *shape: int) -> np.ndarray:
+    return generator(make_key(seed, Stream.INPUTS)).standard_normal(shape).astype(np.float32)
+
+
+def _selections(pairs: int) -> Iterator[Comparison]:
+    """Draw what is active, `_REPEATS` products a call so that the call itself costs nothing, against computing all."""
+    W = _gaussian(1, _SIZE, _SIZE)
+    cases = [
+        ("alsh", 0.05, {}, 1, 10.0),
+        ("subspace_screen", 0.05, {}, 1, None),
+        ("bernoulli", 0.1, {}, _BATCH, None),
+        ("with_replacement", 0.1, {}, _BATCH, None),
+    ]
+    with single_threaded_blas():
+        for name, budget, options, batch, target in cases:
+            method = get_method(name, budget, **options)
+            x = np.maximum(_gaussian(2, _REPEATS * batch, _SIZE), 0)
+            state, out = method.prepare([W]), np.empty((len(x), _SIZE), dtype=np.float32)
+            key = make_key(0, Stream.SELECT)
+            yield compare(
+                f"select: {name} {budget:.0%}, {_REPEATS} × batch {batch}",
+                lambda s=state, x=x, b=batch, k=key, out=out: fill_scales(s, 0, x, b, k, out),
+                f"{_REPEATS} × ({batch} × {_SIZE} · {_SIZE} × {_SIZE})",
+                lambda x=x, b=batch, W=W: [x[i : i + b] @ W for i in range(0, len(x), b)],
+                threads=1,
+                target=target,
+                pairs=pairs,
+            )
+
+
+def _table_build(pairs: int) -> Iterator[Comparison]:
+    """Build all tables from the weights, hashing included, against one exact product with a batch of the same size."""
+    items, x = np.ascontiguousarray(_gaussian(1, _SIZE, _SIZE).T), _gaussian(2, _BATCH, _SIZE)
+    transform = make_transform("sign_alsh")
+    planes = draw_dense(generator(make_key(0, Stream.BUILD)), _SIZE, 6, 5, transform)
+    threads = min(2, available_workers())
+    with single_threaded_blas():
+        yield compare(
+            "build: 5 tables of 6 bits, 1000 × 1000 weights",
+            lambda: build_index(items, planes, transform, threads=threads),
+            f"{_BATCH} × {_SIZE} · {_SIZE} × {_SIZE}, one thread",
+            lambda: x @ items,
+            threads=threads,
+            pairs=pairs,
+        )
+
+
+def _products(pairs: int) -> Iterator[Comparison]:
+    A, B = _gaussian(3, 2000, 2000), _gaussian(4, 2000, 2000)
+    for name in ("bernoulli", "with_replacement"):
+        yield compare(
+            f"matmul: {name} 10%, 2000 × 2000 · 2000 × 2000",
+            lambda name=name: matmul(A, B, method=name, budget=0.1),
+            "A @ B by the same BLAS",
+            lambda: A @ B,
+            threads=available_workers(),
+            target=4.0,
+            pairs=pairs,
+            seconds=0.2,
+        )
