@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def _gaussian(seed: int, *shape: int) -> np.ndarray:
 def _selections(pairs: int) -> Iterator[Comparison]:
     """Draw what is active, `_REPEATS` products a call so that the call itself costs nothing, against computing all."""
     W = _gaussian(1, _SIZE, _SIZE)
-    cases = [
+    cases: list[tuple[str, float, dict[str, str], int, float | None]] = [
         ("alsh", 0.05, {}, 1, 10.0),
         ("subspace_screen", 0.05, {}, 1, None),
         ("bernoulli", 0.1, {}, _BATCH, None),
@@ -59,13 +60,17 @@ def _selections(pairs: int) -> Iterator[Comparison]:
             key = make_key(0, Stream.SELECT)
             yield compare(
                 f"select: {name} {budget:.0%}, {_REPEATS} × batch {batch}",
-                lambda s=state, x=x, b=batch, k=key, out=out: fill_scales(s, 0, x, b, k, out),
+                partial(fill_scales, state, 0, x, batch, key, out),
                 f"{_REPEATS} × ({batch} × {_SIZE} · {_SIZE} × {_SIZE})",
-                lambda x=x, b=batch, W=W: [x[i : i + b] @ W for i in range(0, len(x), b)],
+                partial(_dense, x, batch, W),
                 threads=1,
                 target=target,
                 pairs=pairs,
             )
+
+
+def _dense(x: np.ndarray, batch: int, W: np.ndarray) -> list[np.ndarray]:
+    return [x[i : i + batch] @ W for i in range(0, len(x), batch)]
 
 
 def _table_build(pairs: int) -> Iterator[Comparison]:
@@ -90,9 +95,9 @@ def _products(pairs: int) -> Iterator[Comparison]:
     for name in ("bernoulli", "with_replacement"):
         yield compare(
             f"matmul: {name} 10%, 2000 × 2000 · 2000 × 2000",
-            lambda name=name: matmul(A, B, method=name, budget=0.1),
+            partial(matmul, A, B, method=name, budget=0.1),
             "A @ B by the same BLAS",
-            lambda: A @ B,
+            partial(np.matmul, A, B),
             threads=available_workers(),
             target=4.0,
             pairs=pairs,
