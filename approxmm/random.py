@@ -16,7 +16,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.errors import InputError
 
 __all__ = ["Key", "Stream", "fill_uniform", "generator", "make_key", "philox4x64", "uniform"]

@@ -30,7 +30,7 @@ os.environ["NUMBA_CACHE_DIR"] = str(_compile_cache())
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 sys.path.insert(0, str(TESTS / "support"))  # import-mode=importlib puts nothing on the path
-pytest.register_assert_rewrite("method_checks", "enumeration")
+pytest.register_assert_rewrite("enumeration")
 
 from hypothesis import HealthCheck, settings  # noqa: E402
 

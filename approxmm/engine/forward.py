@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from approxmm._compile import compiled
 from approxmm.activations import value
+from approxmm.compile import compiled
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
 from approxmm.engine.workspace import Sampling, Workspace, gather
 from approxmm.methods.contract import select

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.network import Network
 
 __all__ = ["Layout", "bias_of", "flatten", "make_layout", "unflatten", "units_of", "weights_of"]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled_fast
+from approxmm.compile import compiled_fast
 from approxmm.dispatch import generic
 from approxmm.errors import InputError
 

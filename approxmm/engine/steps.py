@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.engine.backward import backward, cross_entropy
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of

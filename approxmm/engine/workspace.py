@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.engine.layout import Layout
 
 __all__ = ["Sampling", "Workspace", "gather", "make_workspace"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.hashing._checks import Floats, Ints
 
 __all__ = ["group_size", "pool_into", "pool_rows", "pooled_length"]

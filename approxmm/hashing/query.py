@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.hashing._checks import Floats, check_integer
 from approxmm.hashing.tables import Tables, bucket
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from approxmm._compile import compiled, compiled_fast
+from approxmm.compile import compiled, compiled_fast
 from approxmm.hashing._checks import Floats, Ints
 from approxmm.hashing.pooling import group_size
 from approxmm.hashing.projections import Projections

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from approxmm._compile import compiled, compiled_fast
+from approxmm.compile import compiled, compiled_fast
 from approxmm.hashing._checks import Floats, Ints
 from approxmm.hashing.projections import Projections
 from approxmm.hashing.transforms import Transform, item_extra

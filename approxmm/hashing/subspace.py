@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from approxmm._compile import compiled_fast
+from approxmm.compile import compiled_fast
 from approxmm.errors import InputError
 from approxmm.hashing._checks import Floats, Ints, check_indices, check_integer, check_matrix, check_vector
 

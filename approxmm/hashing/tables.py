@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.hashing._checks import check_integer
 from approxmm.hashing.projections import MAX_BITS
 

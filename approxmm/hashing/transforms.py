@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.errors import InputError
 from approxmm.hashing._checks import Floats, check_integer, check_matrix, check_open_unit, check_vector
 

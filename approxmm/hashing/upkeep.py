@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.errors import InputError
 from approxmm.hashing._checks import Floats, check_indices, check_matrix, check_vector
 from approxmm.hashing.index import HashIndex, project_all, repack

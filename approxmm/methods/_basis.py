@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 
 __all__ = ["follow_subspace", "orthonormalise"]
 

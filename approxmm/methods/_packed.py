@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 
 __all__ = ["Packed", "matrix_of", "pack", "vector_of"]
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 
 __all__ = ["fill_pivotal", "joint_inclusion", "pivotal_samples"]
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from approxmm._compile import compiled, compiled_fast
+from approxmm.compile import compiled, compiled_fast
 
 __all__ = ["unit_query"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from approxmm._compile import compiled, compiled_fast
+from approxmm.compile import compiled, compiled_fast
 from approxmm.errors import InputError
 from approxmm.methods.contract import ImportanceLaw
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 
 __all__ = ["fill_standout"]
 

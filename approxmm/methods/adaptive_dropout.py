@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.errors import InputError
 from approxmm.methods._rows import capped_ratio, keep_all
 from approxmm.methods._standout import fill_standout

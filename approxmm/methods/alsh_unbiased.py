@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled, compiled_fast
+from approxmm.compile import compiled, compiled_fast
 from approxmm.hashing import HashIndex, item_extra, mips_angles, pool_rows, retrieval, weighted_mask
 from approxmm.hashing.pooling import pool_into
 from approxmm.methods._hashed import (

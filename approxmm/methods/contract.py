@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.dispatch import generic
 from approxmm.errors import NotAvailableError
 from approxmm.methods.budget import Budget

@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.errors import InputError
 from approxmm.methods._packed import Packed, pack, vector_of
 from approxmm.methods.budget import Budget

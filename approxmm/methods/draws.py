@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.methods.contract import select
 from approxmm.random import Key
 

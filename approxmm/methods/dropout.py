@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.methods.budget import Budget
 from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments

@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.errors import InputError
 from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.hashing import coordinates, score_nodes, select_top
 from approxmm.hashing._checks import check_integer
 from approxmm.methods._basis import follow_subspace, orthonormalise

@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_norms
 from approxmm.methods.bernoulli import fill_keep_probabilities, keep_probabilities
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_norms
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments

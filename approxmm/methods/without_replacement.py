@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.methods._pivotal import fill_pivotal, joint_inclusion, pivotal_samples
 from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_norms
 from approxmm.methods.bernoulli import fill_keep_probabilities, keep_probabilities

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.errors import InputError
 from approxmm.trees.maxtree import MaxTrees, build_trees, leaves_above, rebuild_tree, set_leaf
 

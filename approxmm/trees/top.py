@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.trees.maxtree import MaxTrees
 
 __all__ = ["top_leaves"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from method_checks import ALARM, bernstein_radius, selected
 from scipy import stats
 
 from approxmm.errors import InputError, NotAvailableError
@@ -18,6 +17,7 @@ from approxmm.methods.alsh_unbiased import AlshUnbiased
 from approxmm.network import Network
 from approxmm.propagation import exact_moments, one_step_errors, simulate
 from approxmm.random import Stream, make_key
+from approxmm.testing.checks import ALARM, bernstein_radius, selected
 
 UNION = {"cap": False, "fill": False}
 BUILDS = 8000

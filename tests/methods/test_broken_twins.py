@@ -7,7 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from broken_twins import BERNOULLI, DRAWS, LAWS, SOUND
-from method_checks import (
+
+from approxmm.methods.bernoulli import Bernoulli
+from approxmm.testing.checks import (
     check_draws,
     check_form,
     check_full_budget,
@@ -18,8 +20,6 @@ from method_checks import (
     check_unbiased,
     draws_by,
 )
-
-from approxmm.methods.bernoulli import Bernoulli
 
 WEIGHTS = np.array([[0.3, -1.2, 0.0, 2.0], [1.0, 0.0, 0.5, -0.5], [0.2, 0.0, 0.0, 0.1], [2.0, 0.1, 0.1, 0.3]])
 X = np.array([2.7, -1.1, 3.0, 0.2])  # optimal importance clips the first pair at half the budget

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from broken_twins import TREE_TWINS
-from method_checks import check_draws, draws_by, selected
 
 from approxmm.errors import InputError
 from approxmm.methods import get_method
 from approxmm.network import Network
 from approxmm.propagation import simulate
 from approxmm.random import make_key
+from approxmm.testing.checks import check_draws, draws_by, selected
 from approxmm.trees import build_data_trees, detect
 
 METHOD = get_method("correlation_tree", threshold=1.0)

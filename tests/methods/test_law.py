@@ -9,10 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from method_cases import BUDGETS, IMPORTANCES, cases, fits, importance_laws, label, scale_free
-from method_checks import check_full_budget, check_moments, check_outcomes, check_squared_error, check_unbiased
 
 from approxmm.methods import ScaleMoments, get_method
 from approxmm.methods.bernoulli import keep_probabilities
+from approxmm.testing.checks import (
+    check_full_budget,
+    check_moments,
+    check_outcomes,
+    check_squared_error,
+    check_unbiased,
+)
 
 METHODS = importance_laws(cases(BUDGETS))
 rational = st.fractions(min_value=0, max_value=20, max_denominator=30)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from method_cases import cases, fits, importance_laws, label, lags, scale_free
-from method_checks import check_draws, check_form, check_refresh, leaves, read_size, selected
 
 from approxmm.methods import get_method, select
 from approxmm.methods.draws import column_norms, fill_scales
 from approxmm.random import Stream, make_key
+from approxmm.testing.checks import check_draws, check_form, check_refresh, leaves, read_size, selected
 
 METHODS = cases((0.25, 0.5, 3, 1.0))
 LAWS = importance_laws(METHODS)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from method_checks import leaves, selected
 
 from approxmm.data import load_data
 from approxmm.engine.optimizers import Sgd
@@ -15,6 +14,7 @@ from approxmm.methods._packed import matrix_of, vector_of
 from approxmm.network import Network
 from approxmm.propagation import simulate
 from approxmm.random import make_key
+from approxmm.testing.checks import leaves, selected
 
 EVERY = np.arange(30)
 

@@ -10,12 +10,12 @@ from enumeration import MaskByInput, UnscaledDropout, UnscaledInner, enumerated_
 from hypothesis import given
 from hypothesis import strategies as st
 from method_cases import cases, label
-from method_checks import check_moments, check_outcomes
 
 from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods import get_method
 from approxmm.network import Network
 from approxmm.propagation.moments import error_form, exact_moments
+from approxmm.testing.checks import check_moments, check_outcomes
 
 BIASED = [UnscaledDropout(0.5), UnscaledDropout(0.75), UnscaledInner(0.5)]
 BLIND = [m for m in cases((0.5, 2)) if m.claims.reads == "nothing"] + BIASED
