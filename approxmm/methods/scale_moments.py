@@ -68,6 +68,32 @@ class ScaleMoments:
         total: float = error + self.common * (pooled @ pooled)
         return total
 
+    def product_mean(self, terms: np.ndarray) -> np.ndarray:
+        """Return E Σ_i ξ_i t_i, (m,), for the rows t_i of `terms` (n, m): for one example, t_i = a_i W_i."""
+        mean: np.ndarray = self.mean @ terms
+        return mean
+
+    def product_bias(self, terms: np.ndarray) -> np.ndarray:
+        """Return E Σ_i ξ_i t_i − Σ_i t_i, (m,), without the cancellation of subtracting the two."""
+        bias: np.ndarray = (self.mean - 1) @ terms
+        return bias
+
+    def product_covariance(self, terms: np.ndarray) -> np.ndarray:
+        """Return Cov(Σ_i ξ_i t_i) = Tᵀ Cov(ξ) T, (m, m), for `terms` T (n, m).
+
+        For a minibatch that shares one draw, lay the examples' columns side by side: T of shape (n, B·m)
+        gives the covariances between examples too.
+        """
+        pooled = self.support @ terms
+        covariance: np.ndarray = terms.T @ (self.diagonal[:, None] * terms) + self.common * np.outer(pooled, pooled)
+        return covariance if self.dense is None else covariance + terms.T @ self.dense @ terms
+
+    def product_variance(self, terms: np.ndarray) -> np.ndarray:
+        """Return the diagonal of `product_covariance`, (m,), in O(n·m) where the covariance has no dense part."""
+        pooled = self.support @ terms
+        variance: np.ndarray = self.diagonal @ (terms * terms) + self.common * (pooled * pooled)
+        return variance if self.dense is None else variance + (terms * (self.dense @ terms)).sum(axis=0)
+
     def product_error(self, a: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
         """Return variance and squared bias, in the Frobenius norm, of ``(a ∘ ξ) W`` when all rows of `a` share ξ.
 

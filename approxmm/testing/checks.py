@@ -27,6 +27,7 @@ __all__ = [
     "check_full_budget",
     "check_moments",
     "check_outcomes",
+    "check_product",
     "check_refresh",
     "check_same_bits",
     "check_squared_error",
@@ -128,6 +129,19 @@ def check_squared_error(method: ImportanceLaw, importance: Importance, terms: np
         expected += p * (error @ error)
     stated = method.moments_of(np.array(importance, dtype=object)).squared_error(terms)
     _require(stated == expected, "the squared error is not that of the outcomes")
+
+
+def check_product(method: ImportanceLaw, importance: Importance, terms: np.ndarray) -> None:
+    """Check that mean, bias, covariance and variance of the product are exactly those of the outcomes."""
+    products = [(p, np.array(scales, dtype=object) @ terms) for p, scales in method.outcomes_of(importance)]
+    law = method.moments_of(np.array(importance, dtype=object))
+    mean = sum(p * product for p, product in products)
+    _require((law.product_mean(terms) == mean).all(), "the product's mean is not that of the outcomes")
+    _require((law.product_bias(terms) == mean - terms.sum(axis=0)).all(), "the product's bias is wrong")
+    covariance = sum(p * np.outer(product, product) for p, product in products) - np.outer(mean, mean)
+    stated = law.product_covariance(terms)
+    _require((stated == covariance).all(), "the product's covariance is not that of the outcomes")
+    _require((law.product_variance(terms) == np.diagonal(stated)).all(), "the variance is not the diagonal")
 
 
 def check_full_budget(method: ImportanceLaw, importance: Importance) -> None:

@@ -18,6 +18,7 @@ from approxmm.testing.checks import (
     check_full_budget,
     check_moments,
     check_outcomes,
+    check_product,
     check_refresh,
     check_same_bits,
     check_squared_error,
@@ -88,12 +89,13 @@ def _law_checks(method: ImportanceLaw, trials: int, seed: int) -> dict[str, Call
         for row in tiny:
             terms = np.array([[Fraction(i + j, 1 + i * j) for j in range(2)] for i in range(len(row))], dtype=object)
             check_squared_error(method, row, terms)
+            check_product(method, row, terms)
 
     return {
         "outcomes are a law": on_each(check_outcomes, method),
         "moments are those of the outcomes": on_each(check_moments, method),
         "claims hold": on_each(check_unbiased, method),
-        "squared error of a product": squared_errors,
+        "mean, covariance and squared error of a product": squared_errors,
         "exact at full budget": on_each(check_full_budget, full),
         "draws follow the law": lambda: check_draws(method, weights, x, trials=trials, seed=seed),
     }

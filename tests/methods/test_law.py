@@ -16,6 +16,7 @@ from approxmm.testing.checks import (
     check_full_budget,
     check_moments,
     check_outcomes,
+    check_product,
     check_squared_error,
     check_unbiased,
 )
@@ -41,6 +42,7 @@ def test_law_of_random_sides(method, importance, shift):
     check_unbiased(method, importance)
     terms = np.array([[Fraction((i + 2) * shift % 7 - 3, j + 1) for j in range(2)] for i in range(len(importance))])
     check_squared_error(method, importance, terms)
+    check_product(method, importance, terms)
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if scale_free(m)], ids=label)
