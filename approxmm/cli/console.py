@@ -25,7 +25,7 @@ class Interrupted(Exception):  # noqa: N818 - it is not an error: the work so fa
 
 
 def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Give a command the exit codes 1 (input wrong or job failed) and 130 (interrupted), each with one line on stderr."""
+    """Give a command its exit codes, 1 (input wrong, job failed) and 130 (interrupted), with one line on stderr."""
 
     @functools.wraps(command)
     def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -45,7 +45,7 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
             _fail(f"{type(error).__name__}: {_one_line(error)}", 1)
         except Exception as error:
             _debug(kwargs)
-            _fail(f"unexpected {type(error).__name__}: {_one_line(error)} (run again with --debug for the traceback)", 1)
+            _fail(f"unexpected {type(error).__name__}: {_one_line(error)} (--debug shows the traceback)", 1)
 
     return wrapper
 
@@ -71,7 +71,14 @@ def progress_bar(title: str, *, hidden: bool) -> Iterator[Advance]:
         yield lambda done, total, what: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
@@ -93,8 +100,12 @@ def progress_bar(title: str, *, hidden: bool) -> Iterator[Advance]:
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a plain table with aligned columns, readable in a pipe as on a terminal."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [header, *rows]]
+    everything = [header, *rows]
+    widths = [max(len(row[i]) for row in everything) for i in range(len(header))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    ]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 

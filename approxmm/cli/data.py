@@ -27,9 +27,7 @@ def list_data(
     from approxmm.data import available
 
     entries = available(data_dir)
-    rows = [
-        [e.name, " × ".join(map(str, e.shape)), str(e.classes), _where(e), e.licence, e.title] for e in entries
-    ]
+    rows = [[e.name, " × ".join(map(str, e.shape)), str(e.classes), _where(e), e.licence, e.title] for e in entries]
     table = text_table(["name", "image", "classes", "files", "licence", "title"], rows)
     emit({"data": [_plain(e) for e in entries]}, table, as_json=as_json, quiet=quiet)
 

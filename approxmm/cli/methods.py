@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from approxmm.cli.console import emit, guarded, text_table
 from approxmm.cli.options import AsJson, Debug, Quiet, Seed
 
@@ -38,7 +40,7 @@ def methods(as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False,
     emit({"methods": entries}, table, as_json=as_json, quiet=quiet)
 
 
-def _entry(name: str) -> dict[str, object]:
+def _entry(name: str) -> dict[str, Any]:
     from approxmm.methods import get_method
 
     method = get_method(name, _BUDGET)

@@ -37,7 +37,7 @@ def parse_options(pairs: list[str] | None) -> dict[str, Any]:
     for pair in pairs or []:
         name, separator, value = pair.partition("=")
         if not separator or not name:
-            raise InputError(f"--option {pair!r} is not of the form name=value; for example --option probabilities=uniform")
+            raise InputError(f"--option {pair!r} is not name=value; for example --option probabilities=uniform")
         options[name] = _converted(value)
     return options
 

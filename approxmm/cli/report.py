@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from approxmm.cli.console import emit, guarded, progress_bar
-from approxmm.cli.options import AsJson, Debug, Quiet, Seed
+from approxmm.cli.options import AsJson, Debug, Quiet
 
 __all__ = ["report"]
 

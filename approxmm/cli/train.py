@@ -34,7 +34,7 @@ def train(
         int | None, typer.Option(help="Measure the compounding of error every so many epochs.")
     ] = None,
     data_dir: DataDir = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the trained network to this .npz.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the network to this .npz.")] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,

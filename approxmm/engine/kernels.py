@@ -25,7 +25,7 @@ _SELECT = Stream.SELECT
 
 
 class Sampling(NamedTuple):
-    """Which products are sampled; kept apart from the method's state, so that most kernels compile once for all methods.
+    """Which products are sampled; apart from the method's state, so that most kernels compile once for all methods.
 
     Attributes
     ----------
@@ -203,7 +203,8 @@ def cross_entropy(scores: np.ndarray, labels: np.ndarray, delta: np.ndarray) -> 
         for j in range(classes):
             delta[r, j] = np.exp(scores[r, j] - top) / total / batch
         delta[r, labels[r]] -= 1.0 / batch
-    return loss / batch
+    mean: float = loss / batch
+    return mean
 
 
 @compiled

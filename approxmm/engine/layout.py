@@ -8,6 +8,7 @@ compilation serves all depths, and an optimiser is one loop over one array.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +41,7 @@ class Layout(NamedTuple):
 def make_layout(widths: Sequence[int]) -> tuple[Layout, int]:
     """Return the layout for `widths` and the number of parameters."""
     weight_at, bias_at, size = [], [], 0
-    for n, m in zip(widths[:-1], widths[1:], strict=True):
+    for n, m in pairwise(widths):
         weight_at.append(size)
         bias_at.append(size + n * m)
         size += n * m + m

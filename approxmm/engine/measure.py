@@ -62,7 +62,9 @@ def measure(session: Session, probe: np.ndarray, repeats: int = 4, step: int = 0
 def _sums(value: np.ndarray, exact: np.ndarray) -> np.ndarray:
     value, exact = value.astype(np.float64), exact.astype(np.float64)
     difference = value - exact
-    return np.array([np.vdot(difference, difference), np.vdot(value, value), np.vdot(value, exact), np.vdot(exact, exact)])
+    return np.array(
+        [np.vdot(difference, difference), np.vdot(value, value), np.vdot(value, exact), np.vdot(exact, exact)]
+    )
 
 
 class _Ratio:

@@ -55,7 +55,7 @@ def update(optimizer: Any, params: np.ndarray, grad: np.ndarray, slots: np.ndarr
     """
 
 
-@update.register(Sgd)  # type: ignore[attr-defined]
+@update.register(Sgd)
 @compiled_fast
 def _update_sgd(optimizer: Sgd, params: np.ndarray, grad: np.ndarray, slots: np.ndarray, step: int) -> None:
     kind = params.dtype.type
@@ -66,7 +66,7 @@ def _update_sgd(optimizer: Sgd, params: np.ndarray, grad: np.ndarray, slots: np.
         params[i] -= lr * velocity[i]
 
 
-@update.register(Adam)  # type: ignore[attr-defined]
+@update.register(Adam)
 @compiled_fast
 def _update_adam(optimizer: Adam, params: np.ndarray, grad: np.ndarray, slots: np.ndarray, step: int) -> None:
     kind = params.dtype.type

@@ -9,7 +9,7 @@ import numpy as np
 
 from approxmm.activations import Activation, get_activation
 from approxmm.engine.kernels import Sampling, forward, make_workspace, train_steps
-from approxmm.engine.layout import flatten, make_layout, units_of, unflatten, weights_of
+from approxmm.engine.layout import flatten, make_layout, unflatten, units_of, weights_of
 from approxmm.engine.optimizers import Optimizer, slot_count
 from approxmm.methods.contract import Method
 from approxmm.network import Network
@@ -122,7 +122,7 @@ class Session:
             yield slice(start, min(start + self.batch, len(x)))
 
     def predict(self, x: np.ndarray, sampled: bool = False) -> np.ndarray:
-        """Return the predicted class of each row, (B,) int64, by exact products or by the training's own sampled path."""
+        """Return the predicted class of each row, (B,) int64, by exact products or by the training's sampled path."""
         result = np.empty(len(x), dtype=np.int64)
         for number, rows in enumerate(self.blocks(x)):
             result[rows] = self.layers(x[rows], sampled, item=number)[-1][1].argmax(axis=1)

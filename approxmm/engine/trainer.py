@@ -191,9 +191,7 @@ class _Run:
     def _finish_epoch(self, epoch: int, loss: float) -> None:
         self.completed = epoch + 1
         self.validation = self._accuracy("validation")
-        for name, value in zip(
-            self.curves, (self.completed, loss, self.validation, self.seconds), strict=True
-        ):
+        for name, value in zip(self.curves, (self.completed, loss, self.validation, self.seconds), strict=True):
             self.curves[name].append(value)
 
     def _accuracy(self, part: str, sampled: bool = False) -> float:

@@ -61,10 +61,8 @@ def one_step_errors(
         if law.claims.side == "inner":
             errors[k] = _relative(_inner_error(law, incoming, network.weights[k], batch), pre[k])
         else:
-            errors[k] = _relative(
-                _output_error(law, incoming if law.claims.reads == "input" else pre[k], out[k], network.weights[k]),
-                out[k],
-            )
+            read = incoming if law.claims.reads == "input" else pre[k]
+            errors[k] = _relative(_output_error(law, read, out[k], network.weights[k]), out[k])
     return errors
 
 
@@ -81,18 +79,30 @@ def predict_compounding(
     Not claimed: exactness. It assumes that a layer passes on error and signal with the same gain and that
     the errors of layers add without correlation, which an unbiased method in a linear i.i.d. stack
     fulfils on average. For biased methods the errors correlate, and the prediction is not offered a meaning
-    beyond the first layer; compare it with the simulation.
+    beyond the first layer; compare it with the simulation. Their other three figures do not follow from
+    the error and are NaN.
     """
     started = time.perf_counter()
     steps = one_step_errors(network, method, inputs, sample_output=sample_output, batch=batch)
-    layers = []
-    for k, error in enumerate(compound_errors(steps), start=1):
-        error = float(error)
-        figures = Metrics(error, error / (1.0 + error), (1.0 + error) ** -0.5, 1.0 + error)
-        layers.append(LayerError(k, figures, figures, {"one_step_error": float(steps[k - 1])}))
     plan = make_plan(network, method, sample_output=sample_output)
+    layers, unbiased, pre = [], True, _predicted(0.0, unbiased=True)
+    for k, (error, law) in enumerate(zip(compound_errors(steps), plan, strict=True), start=1):
+        unbiased = unbiased and (law is None or law.claims.unbiased)
+        figures = _predicted(float(error), unbiased)
+        # A mask comes after the pre-activation, which has the error of the layers before it.
+        masked = law is not None and law.claims.side == "output"
+        layers.append(LayerError(k, figures, pre if masked else figures, {"one_step_error": float(steps[k - 1])}))
+        pre = figures
     profile = ErrorProfile("prediction", tuple(layers), 0.0, describe_plan(plan))
     return replace(profile, seconds=time.perf_counter() - started)
+
+
+def _predicted(error: float, unbiased: bool) -> Metrics:
+    """Return the figures that follow from the error where E⟨ŷ, y⟩ = ‖y‖², so E‖ŷ‖² = (1 + error)‖y‖²."""
+    if not unbiased:
+        return Metrics(error, math.nan, math.nan, math.nan)
+    to_estimate = 1.0 if math.isinf(error) else error / (1.0 + error)
+    return Metrics(error, to_estimate, (1.0 + error) ** -0.5, 1.0 + error)
 
 
 def _relative(error: float, exact: np.ndarray) -> float:
@@ -106,12 +116,12 @@ def _inner_error(law: Method, incoming: np.ndarray, weights: np.ndarray, batch: 
     if law.claims.reads == "nothing":
         batch = len(incoming)  # all draws obey one law, so the sums over inputs become matrix products
     blocks = (incoming[start : start + batch] for start in range(0, len(incoming), batch))
-    return sum(_block_error(law, block, weights) for block in blocks)
+    return sum(_block_error(law, block, weights, single=batch == 1) for block in blocks)
 
 
-def _block_error(law: Method, block: np.ndarray, weights: np.ndarray) -> float:
-    """Return the summed squared error of inputs that share one law."""
-    moments = law.scale_moments(np.sqrt((block**2).sum(axis=0)), weights)
+def _block_error(law: Method, block: np.ndarray, weights: np.ndarray, *, single: bool) -> float:
+    """Return the summed squared error of inputs that share one law: of the input itself, or of the column norms."""
+    moments = law.scale_moments(block[0] if single else np.sqrt((block**2).sum(axis=0)), weights)
     return sum(moments.product_error(block, weights))
 
 

@@ -24,6 +24,8 @@ class QuickSettings(BaseModel):
         Name of a data set.
     data_dir : str, optional
         Where it lies (for those that are not embedded).
+    methods : tuple of str
+        Methods that are trained with.
     budget : float
         Fraction of the sampled side, for every method.
     depths : tuple of int
@@ -44,6 +46,13 @@ class QuickSettings(BaseModel):
 
     data: str = "digits"
     data_dir: str | None = None
+    methods: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "exact",
+        "dropout",
+        "with_replacement",
+        "bernoulli",
+        "oracle_active",
+    )
     budget: Annotated[float, Field(gt=0, le=1)] = 0.25
     depths: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 3, 4, 5, 6, 7)
     width: Count = 200

@@ -75,7 +75,9 @@ def test_exact_training_follows_the_numpy_twin(digits: Dataset, optimizer: Optim
     order, losses = session.epoch_order(len(x), 0), np.zeros(200)
     steps = min(200, -(-len(x) // batch))
     assert session.run(x, y, StepRange(order, 0, steps, 0), losses) == steps
-    expected = [twin.train_step(x[rows], y[rows]) for rows in (order[s * batch : (s + 1) * batch] for s in range(steps))]
+    expected = [
+        twin.train_step(x[rows], y[rows]) for rows in (order[s * batch : (s + 1) * batch] for s in range(steps))
+    ]
     np.testing.assert_allclose(losses[:steps], expected, rtol=1e-7)
     for k, W in enumerate(twin.W):
         np.testing.assert_allclose(session.network().weights[k], W, rtol=0, atol=1e-8)

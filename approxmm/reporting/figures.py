@@ -1,0 +1,185 @@
+"""The figures that a report can hold: one entry a figure, drawn where its tables are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from approxmm.reporting.canvas import drawing, save
+from approxmm.reporting.fig_accuracy import draw_accuracy
+from approxmm.reporting.fig_compounding import draw_compounding, draw_moments, draw_output_error
+from approxmm.reporting.fig_law import draw_law
+from approxmm.reporting.fig_ratios import draw_ratios
+from approxmm.reporting.series import MethodStyle, Series, method_styles, series_of
+from approxmm.reporting.tables import TableView, accuracy_summary, output_summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from approxmm.studies.study import Study
+
+__all__ = ["FIGURES", "Drawing", "FigureKind", "Picture", "draw_figures"]
+
+_TEN_CLASSES = {"digits", "mnist", "fashion_mnist", "kmnist", "emnist_digits"}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a figure may look at: the study's tables, the methods' styles, and the accuracy of guessing."""
+
+    tables: Mapping[str, pd.DataFrame]
+    styles: Mapping[str, MethodStyle] = field(default_factory=dict)
+    chance: float | None = None
+
+    def series(self, table: str) -> Iterator[Series]:
+        """Yield the series of one table."""
+        return series_of(self.tables[table], self.styles)
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """One entry of the registry.
+
+    Attributes
+    ----------
+    name : str
+        File name without suffix.
+    table : str
+        The table it draws.
+    columns : tuple of str
+        Columns without which it cannot be drawn.
+    title, caption, alternative : str
+        Heading; how to read it; what a reader who does not see it should know.
+    draw : callable (Drawing) -> Figure
+    summary : callable (DataFrame) -> TableView, optional
+        A table for the page that is shorter than the records.
+    summary_title : str
+    """
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    title: str
+    caption: str
+    alternative: str
+    draw: Callable[[Drawing], Figure]
+    summary: Callable[[pd.DataFrame], TableView] | None = None
+    summary_title: str = ""
+
+    def fits(self, tables: Mapping[str, pd.DataFrame]) -> bool:
+        """Return whether the table is there, with records and the columns it needs."""
+        table = tables.get(self.table)
+        return table is not None and len(table) > 0 and set(self.columns) <= set(table.columns)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure that was drawn, and its two files."""
+
+    kind: FigureKind
+    svg: Path
+    png: Path
+
+
+# In the order of the page; the first is the main figure.
+FIGURES = (
+    FigureKind(
+        "compounding",
+        "compounding",
+        ("method", "depth", "layer", "prediction", "simulated"),
+        "Predicted and measured compounding of the error, by layer",
+        "Each panel is one method on the deepest trained network. The solid line is the prediction from exact "
+        "one-step errors, for unbiased methods; the dashed line is the theorem with measured ratios, squared, for "
+        "the perfect active set. Filled points are Monte Carlo on the trained network with 95 % intervals; open "
+        "points were measured inside the training engine on a probe batch. Where points and line part, the line’s "
+        "assumption fails: equal gain for error and signal in every layer, or one ratio for all nodes of a linear "
+        "network.",
+        "Small multiples, one panel a method: relative squared error on a log scale by layer, predicted as lines and "
+        "measured as points.",
+        draw_compounding,
+    ),
+    FigureKind(
+        "output_error",
+        "compounding",
+        ("method", "depth", "layer", "prediction", "simulated"),
+        "Error of the output against depth",
+        "The last layer’s relative error of each trained network; marks as in the figure above. Points at different "
+        "depths belong to different networks. An error of exactly zero has no place on a logarithmic axis.",
+        "Small multiples, one panel a method: relative squared error of the output on a log scale against the "
+        "number of layers.",
+        draw_output_error,
+        output_summary,
+        "The last layer’s relative error, in numbers",
+    ),
+    FigureKind(
+        "accuracy",
+        "accuracy",
+        ("method", "depth", "status", "test_accuracy", "test_accuracy_sampled"),
+        "Test accuracy by depth and method",
+        "Markers are means over seeds, bars run from the lowest to the highest seed; methods stand side by side at "
+        "each depth. Left: the trained weights tested with exact products. Right: the same weights tested along the"
+        " sampled path that training used.",
+        "Two panels of test accuracy against depth, one line a method: exact products at test time, and the sampled"
+        " path.",
+        draw_accuracy,
+        accuracy_summary,
+        "Mean test accuracy in per cent: exact products / sampled path",
+    ),
+    FigureKind(
+        "law",
+        "law",
+        ("layer", "ratio", "relative_to_estimate", "relative_to_exact"),
+        "The theorem of the negative result",
+        "The active nodes’ sum is c times the inactive nodes’ sum at every node of every layer. Relative to the "
+        "estimate (log scale) the error grows exponentially; relative to the exact value it tends to 1: the signal "
+        "is lost.",
+        "Two panels of the theorem's error by layer, one line a ratio c: relative to the estimate and to the exact "
+        "value.",
+        draw_law,
+    ),
+    FigureKind(
+        "ratios",
+        "ratios",
+        ("depth", "layer", "ratio"),
+        "The ratio of active to inactive sums, measured",
+        "The theorem takes one ratio c for all nodes. The points are the effective ratio of each layer; the "
+        "vertical bars show, for the deepest network, how far single nodes differ.",
+        "Effective ratio of active to inactive sums by layer on a log scale, one line a depth.",
+        draw_ratios,
+    ),
+    FigureKind(
+        "moments",
+        "moments",
+        ("method", "depth", "layer", "exact", "simulated"),
+        "Exact second moments against simulation, linear stacks",
+        "Lines are the exact expected error from the recursion of second moments, points are Monte Carlo with 95 % "
+        "intervals, on the deepest stack of each method. Nothing was fitted; about one interval in twenty misses its "
+        "line by chance.",
+        "Small multiples, one panel a method: relative squared error of linear stacks by layer, exact as lines, "
+        "simulated as points.",
+        draw_moments,
+    ),
+)
+
+
+def draw_figures(study: Study, folder: Path) -> list[Picture]:
+    """Draw all figures whose tables the study has into `folder`, in the order of the page."""
+    kinds = [kind for kind in FIGURES if kind.fits(study.tables)]
+    if not kinds:
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    context = Drawing(study.tables, method_styles(study.tables), _chance(study.settings))
+    with drawing():
+        return [Picture(kind, *save(kind.draw(context), folder, kind.name)) for kind in kinds]
+
+
+def _chance(settings: Mapping[str, Any]) -> float | None:
+    """Return the accuracy of guessing, where the study states the number of classes or names a known data set."""
+    classes = settings.get("classes")
+    if isinstance(classes, int) and classes > 0:
+        return 1.0 / classes
+    known = {str(settings.get(key)) for key in ("data", "dataset")} & _TEN_CLASSES
+    return 0.1 if known else None
