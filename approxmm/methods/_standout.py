@@ -12,6 +12,7 @@ __all__ = ["fill_standout"]
 
 _MAX_STEPS = 200
 _LARGEST = 1e300
+_ROUNDING = 2.0**-50  # of a sum of m probabilities, relative to m
 
 
 @compiled
@@ -64,6 +65,8 @@ def _solve_offset(t: np.ndarray, expected: float) -> float:
             q = _sigmoid(t[j] + beta)
             total += q
             slope += q * (1.0 - q)
+        if abs(total) <= _ROUNDING * m:
+            break
         if total > 0.0:
             high = beta
         else:

@@ -128,7 +128,8 @@ def test_output_layer_is_left_exact_on_request():
     assert spared.settings["sampled_layers"] == [1]
     assert spared.to_dict()["layers"] == exact_moments(network, [method, None], x).to_dict()["layers"]
     all_layers = exact_moments(network, method, x, sample_output=True)
-    assert all_layers.settings == {"method": "dropout", "budget": 0.5, "sampled_layers": [1, 2], "inputs": 3}
+    settings = {"method": "dropout", "budget": 0.5, "scaled": True, "sampled_layers": [1, 2], "inputs": 3}
+    assert all_layers.settings == settings
     assert all_layers.relative_error[1] > spared.relative_error[1]
     np.testing.assert_array_equal(
         error_form(network, method, sample_output=False).error, error_form(network, [method, None]).error
