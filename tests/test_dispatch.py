@@ -72,3 +72,24 @@ def test_name_and_documentation_stay():
     assert act.__name__ == "act"
     assert act.__doc__ == "Do what the state's class says."
     assert act.__module__ == __name__
+
+
+def test_an_implementation_for_object_serves_all_other_classes():
+    @generic
+    def look(state):
+        """Do what the state's class says."""
+
+    @look.register(Double)
+    @numba.njit
+    def _seen(state):
+        return 1
+
+    @look.register(object)
+    @numba.njit
+    def _nothing(state):
+        return 0
+
+    compiled = numba.njit(lambda state: look(state))
+    for state, expected in ((Double(), 1), (Unregistered(), 0), (Power(2), 0)):
+        assert look(state) == expected
+        assert compiled(state) == expected

@@ -11,24 +11,17 @@ import numpy as np
 
 from approxmm.compile import compiled
 from approxmm.errors import InputError
-from approxmm.hashing import (
-    QueryWorkspace,
-    fill_random,
-    keep_most_frequent,
-    mask_covariance,
-    mips_angles,
-    retrieval,
-    subsample,
-)
+from approxmm.hashing import mask_covariance, mips_angles, retrieval
 from approxmm.hashing._checks import check_integer
 from approxmm.methods._hashed import LayerIndexes, check_layer, index_of, list_in_order, rehash, search
+from approxmm.methods._limits import cut, fill_up
 from approxmm.methods._lsh import HashMethod, query_theta
 from approxmm.methods._query import unit_query
 from approxmm.methods._rows import keep_all
 from approxmm.methods.budget import Budget
 from approxmm.methods.contract import Claims, Cost, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
-from approxmm.random import Key, fill_uniform
+from approxmm.random import Key
 
 __all__ = ["Alsh"]
 
@@ -194,37 +187,6 @@ class Alsh(HashMethod):
         )
 
 
-@compiled
-def _cut(work: QueryWorkspace, count: int, limit: int, by_frequency: bool, key: Key) -> int:
-    if by_frequency:
-        return keep_most_frequent(work, count, limit)
-    uniforms = np.empty(limit)
-    fill_uniform(key, uniforms)
-    return subsample(work, count, limit, uniforms)
-
-
-@compiled
-def _fill(work: QueryWorkspace, count: int, limit: int, key: Key) -> int:
-    nodes = work.found.size
-    order, place = np.empty(nodes, np.int32), np.empty(nodes, np.int32)
-    for j in range(nodes):
-        order[j] = place[j] = j
-    uniforms = np.empty(limit - count)
-    fill_uniform(key, uniforms)
-    roomy = QueryWorkspace(
-        work.found,
-        work.frequency,
-        work.stamp,
-        work.clock,
-        order,
-        place,
-        np.empty(nodes, np.int32),
-        work.spare,
-        work.tally,
-    )
-    return fill_random(roomy, count, limit, uniforms)
-
-
 @select.register(AlshState)
 @compiled
 def select_alsh(state: AlshState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray) -> int:
@@ -236,9 +198,9 @@ def select_alsh(state: AlshState, layer: int, x: np.ndarray, key: Key, index: np
         return keep_all(index, scale, nodes)
     work, count = search(hashed, query, state.probes)
     if state.cap and count > limit:
-        count = _cut(work, count, limit, state.by_frequency, key)
+        count = cut(work, count, limit, state.by_frequency, key)
     elif state.fill and count < limit:
-        count = _fill(work, count, limit, key)
+        count = fill_up(work, count, limit, key)
     list_in_order(work, count, index)
     for i in range(count):
         scale[i] = 1.0

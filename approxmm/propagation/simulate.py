@@ -4,6 +4,10 @@ A trial is one pass of all inputs with fresh draws; figures are averages over tr
 intervals come from the spread between trials. Draws are keyed by
 (seed, layer, trial, input), and the work is cut into pieces that do not depend on the
 machine: the same seed gives the same bits for any number of threads.
+
+A law that draws when it is built (random hyperplanes) is built anew for every trial, and its build is
+shared by the inputs of the trial. A law that observes sees the exact activations of these very inputs
+first: with few of them it knows them better than it would know others.
 """
 
 from __future__ import annotations
@@ -87,10 +91,6 @@ def simulate(
 
     Notes
     -----
-    A law that draws when it is built (random hyperplanes) is built anew for every trial, and its build is shared by
-    the inputs of the trial. A law that observes sees the exact activations of these very inputs first: with few of
-    them it knows them better than it would know others.
-
     Not claimed: intervals for inputs beyond those given. At small budgets and great depth the error's
     distribution is heavy-tailed, and a t interval over few trials then is too short.
     """
