@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from approxmm._compile import compiled
+from approxmm.compile import compiled
 from approxmm.hashing import QueryWorkspace, fill_random, keep_most_frequent, subsample
 from approxmm.random import Key, fill_uniform
 
