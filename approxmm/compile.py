@@ -24,9 +24,30 @@ _FAST = {"contract", "reassoc", "arcp", "nsz"}
 
 def compiled(function: _F) -> _F:
     """Compile `function` lazily in no-Python mode, strict IEEE arithmetic, cached on disk, without the GIL."""
-    return cast(_F, _njit(cache=True, nogil=True, error_model="numpy")(function))
+    return cast(_F, _forgiving(_njit(cache=True, nogil=True, error_model="numpy")(function)))
 
 
 def compiled_fast(function: _F) -> _F:
     """Like `compiled`, but sums may be reordered and multiply-adds contracted (NaN and infinity are kept)."""
-    return cast(_F, _njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)(function))
+    return cast(_F, _forgiving(_njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)(function)))
+
+
+def _forgiving(dispatcher: Any) -> Any:
+    """Let a kernel's disk cache be forgotten, instead of failing, when it names a class that is gone.
+
+    The index of a cache holds the classes that the kernel was compiled for. Once a package with a method of its own is
+    uninstalled, the index cannot be read any more, and Numba would raise ImportError for every other method too.
+    """
+    file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    load = getattr(file, "_load_index", None)
+    if file is None or load is None:
+        return dispatcher
+
+    def load_what_is_left() -> Any:
+        try:
+            return load()
+        except (ImportError, AttributeError):
+            return {}
+
+    file._load_index = load_what_is_left
+    return dispatcher

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from approxmm.cli.console import emit, guarded, text_table
@@ -31,13 +32,23 @@ def methods(as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False,
             "unbiased" if entry["unbiased"] else "biased",
             entry["reads"].replace("_", "-"),
             f"{entry['cost_fraction']:.3f}",
-            ", ".join(f"{option}={value}" for option, value in entry["options"].items()) or "–",
             entry["citation"],
         ]
         for entry in entries
     ]
-    table = text_table(["method", "side", "mean", "law reads", "cost", "options (default)", "source"], rows)
-    emit({"methods": entries}, table, as_json=as_json, quiet=quiet)
+    table = text_table(["method", "side", "mean", "law reads", "cost", "source"], rows)
+    text = f"{table}\n\nOptions (--option name=value) and their defaults:\n" + "\n".join(_option_lines(entries))
+    emit({"methods": entries}, text, as_json=as_json, quiet=quiet)
+
+
+def _option_lines(entries: list[dict[str, Any]]) -> list[str]:
+    """Return a paragraph a method that has options, wrapped with a hanging indent."""
+    lines = []
+    for entry in entries:
+        if entry["options"]:
+            settings = ", ".join(f"{option}={value}" for option, value in entry["options"].items())
+            lines.append(textwrap.fill(f"  {entry['name']}: {settings}", width=100, subsequent_indent="    "))
+    return lines
 
 
 def _entry(name: str) -> dict[str, Any]:

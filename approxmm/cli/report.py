@@ -31,19 +31,21 @@ def report(
     the sampling error side by side. No network, about a minute on two cores (longer on the first run,
     which compiles).
 
+    A SPEC names its study (quick or recall) and its settings; reports/*.toml are examples.
+
     Example: approxmm report -o my-report
     """
     from approxmm.atomic import check_writable
     from approxmm.reporting import write_report
-    from approxmm.studies.quick import quick_study
+    from approxmm.studies.registry import run_study
     from approxmm.studies.settings import QuickSettings, load_settings
 
     settings = load_settings(spec) if spec is not None else QuickSettings()
     if seed is not None:
-        settings = QuickSettings(**{**settings.model_dump(), "seed": seed})
+        settings = type(settings)(**{**settings.model_dump(), "seed": seed})
     check_writable(output / "index.html")
     with progress_bar("report", hidden=quiet or as_json) as advance:
-        study = quick_study(settings, workers=workers, progress=advance)
+        study = run_study(settings, workers=workers, progress=advance)
     files = write_report(study, output)
     findings = "\n".join(f"  {i}. {finding}" for i, finding in enumerate(study.findings, start=1))
     text = (

@@ -12,6 +12,7 @@ from approxmm.reporting.fig_accuracy import draw_accuracy
 from approxmm.reporting.fig_compounding import draw_compounding, draw_moments, draw_output_error
 from approxmm.reporting.fig_law import draw_law
 from approxmm.reporting.fig_ratios import draw_ratios
+from approxmm.reporting.fig_recall import draw_recall
 from approxmm.reporting.series import MethodStyle, Series, method_styles, series_of
 from approxmm.reporting.tables import TableView, accuracy_summary, output_summary
 
@@ -161,6 +162,17 @@ FIGURES = (
         "Small multiples, one panel a method: relative squared error of linear stacks by layer, exact as lines, "
         "simulated as points.",
         draw_moments,
+    ),
+    FigureKind(
+        "recall",
+        "recall",
+        ("method", "depth", "layer", "budget", "recall", "bits", "tables", "rank"),
+        "Recall of the truly active nodes, by layer",
+        "The deepest network, one panel a budget. Lines are the settings of each index; the dashed line is what a "
+        "random set of the budget's size would find.",
+        "One panel a budget: recall between 0 and 1 by layer, one line for each setting of hash tables and of subspace "
+        "screening, and the budget as a dashed line.",
+        draw_recall,
     ),
 )
 

@@ -1,21 +1,27 @@
-"""What the quick study runs, checked, from code or from a TOML file."""
+"""What a study runs, checked, from code or from a TOML file."""
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from approxmm.errors import DataError, InputError, MissingError
 
-__all__ = ["QuickSettings", "load_settings"]
+__all__ = ["QuickSettings", "RecallSettings", "StudySettings", "load_settings"]
 
 Count = Annotated[int, Field(ge=1)]
 
 
-class QuickSettings(BaseModel):
+class StudySettings(BaseModel):
+    """Base of all settings: frozen, and strict about names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class QuickSettings(StudySettings):
     """Settings of the quick study; the defaults fit into a minute of two cores.
 
     Attributes
@@ -44,8 +50,7 @@ class QuickSettings(BaseModel):
         Theorems that the figures rest on, proved in the same run.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+    study: Literal["quick"] = "quick"
     data: str = "digits"
     data_dir: str | None = None
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = (
@@ -77,7 +82,29 @@ class QuickSettings(BaseModel):
     )
 
 
-def load_settings(path: str | Path) -> QuickSettings:
+class RecallSettings(StudySettings):
+    """Settings of the recall study; they are the arguments of `recall_of_active_sets`, explained there."""
+
+    study: Literal["recall"] = "recall"
+    data: str = "digits"
+    data_dir: str | None = None
+    depths: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 3, 5)
+    width: Count = 200
+    epochs: Count = 5
+    budgets: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (0.05, 0.1)
+    hashes: tuple[tuple[Annotated[int, Field(ge=1, le=62)], Count], ...] = ((6, 5), (9, 50))
+    transform: str = "simple_lsh"
+    ranks: tuple[Count, ...] = (8, 16, 32)
+    examples: Count = 40
+    observed: Count = 512
+    builds: Count = 5
+    seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
+
+
+_KINDS: dict[str, type[StudySettings]] = {"quick": QuickSettings, "recall": RecallSettings}
+
+
+def load_settings(path: str | Path) -> StudySettings:
     """Read settings from a TOML file; what it does not name keeps its default.
 
     Raises
@@ -92,10 +119,14 @@ def load_settings(path: str | Path) -> QuickSettings:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not valid TOML ({error}); see reports/quick.toml for an example") from error
+    name = content.get("study", "quick")
+    kind = _KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise InputError(f"{path}: study={name!r} is unknown; choose one of {', '.join(_KINDS)}")
     try:
-        return QuickSettings(**content)
+        return kind(**content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(QuickSettings.model_fields)
+        known = ", ".join(kind.model_fields)
         raise InputError(f"{path}: {where}={first['input']!r}: {first['msg']}; settings are {known}") from error

@@ -9,7 +9,7 @@ import pytest
 from enumeration import MaskByInput, UnscaledDropout, UnscaledInner, enumerated_moments, profile_moments
 from hypothesis import given
 from hypothesis import strategies as st
-from method_cases import cases, label
+from method_cases import cases, importance_laws, label
 
 from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods import get_method
@@ -18,7 +18,7 @@ from approxmm.propagation.moments import error_form, exact_moments
 from approxmm.testing.checks import check_moments, check_outcomes
 
 BIASED = [UnscaledDropout(0.5), UnscaledDropout(0.75), UnscaledInner(0.5)]
-BLIND = [m for m in cases((0.5, 2)) if m.claims.reads == "nothing"] + BIASED
+BLIND = [m for m in importance_laws(cases((0.5, 2))) if m.claims.reads == "nothing"] + BIASED
 SHAPES = [(3, 2), (2, 3, 2), (3, 2, 3), (2, 2, 3, 2)]
 
 
@@ -52,7 +52,9 @@ def test_one_method_everywhere_is_the_enumeration(method, widths, bias_std):
 
 
 @pytest.mark.parametrize("widths", SHAPES, ids=str)
-@pytest.mark.parametrize("method", [m for m in cases((0.5, 2)) if m.claims.reads != "nothing"], ids=label)
+@pytest.mark.parametrize(
+    "method", [m for m in importance_laws(cases((0.5, 2))) if m.claims.reads != "nothing"], ids=label
+)
 def test_law_that_reads_the_data_is_exact_while_nothing_random_precedes_it(method, widths):
     network, x = tiny(widths, 2)
     blind = [get_method("dropout", 0.5)] * (network.depth - 1)
@@ -116,7 +118,7 @@ def test_tiny_errors_do_not_cancel():
 
 def test_full_budgets_make_no_error():
     network, x = tiny((4, 5, 3), 6)
-    for method in cases((1.0,)):
+    for method in importance_laws(cases((1.0,))):
         if method.claims.exact_at_full_budget:
             assert exact_moments(network, method, x, sample_output=True).relative_error.max() == 0.0
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 from enumeration import MaskByInput, UnscaledDropout, UnscaledInner, law_outcomes
-from method_cases import cases, label
+from method_cases import cases, importance_laws, label
 
 from approxmm.methods import get_method
 from approxmm.network import Network
@@ -16,7 +16,7 @@ from approxmm.propagation.law import compound_errors
 from approxmm.propagation.moments import exact_moments
 from approxmm.propagation.onestep import one_step_errors, predict_compounding
 
-METHODS = [*cases((0.5, 2)), UnscaledDropout(0.5), UnscaledInner(0.5), MaskByInput(0.5)]
+METHODS = [*importance_laws(cases((0.5, 2))), UnscaledDropout(0.5), UnscaledInner(0.5), MaskByInput(0.5)]
 
 
 def tiny(activation="relu", widths=(3, 4, 3, 2), seed=4):
@@ -112,7 +112,7 @@ def test_prediction_compounds_the_steps():
 def test_dead_layer_makes_no_error_and_no_warning():
     dead = Network((np.eye(2), -np.eye(2), np.ones((2, 1))), None, "relu")
     x = np.array([[1.0, 2.0]])
-    for method in cases((0.5,)):
+    for method in importance_laws(cases((0.5,))):
         errors = one_step_errors(dead, method, x, sample_output=True)
         assert errors[2] == 0.0
         assert np.isfinite(errors).all()
