@@ -80,4 +80,4 @@ def test_files_and_functions_are_short() -> None:
 def test_readme_has_its_two_commands() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "pip install . && approxmm report" in readme
-    assert 'pip install ".[test]" && pytest' in readme
+    assert 'pip install ".[test]" && pytest -n 2' in readme
