@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from approxmm.bench.timing import Comparison, compare
+from approxmm.compile import compiled
 from approxmm.hashing import build_index, draw_dense, make_transform
-from approxmm.methods import get_method
-from approxmm.methods.draws import fill_scales
+from approxmm.methods import get_method, select
+from approxmm.methods.draws import column_norms
 from approxmm.parallel import available_workers, single_threaded_blas
 from approxmm.products import matmul
-from approxmm.random import Stream, generator, make_key
+from approxmm.random import Key, Stream, generator, make_key
 
 __all__ = ["method_benchmarks"]
 
@@ -56,17 +58,29 @@ def _selections(pairs: int) -> Iterator[Comparison]:
         for name, budget, options, batch, target in cases:
             method = get_method(name, budget, **options)
             x = np.maximum(_gaussian(2, _REPEATS * batch, _SIZE), 0)
-            state, out = method.prepare([W]), np.empty((len(x), _SIZE), dtype=np.float32)
-            key = make_key(0, Stream.SELECT)
+            state, key = method.prepare([W]), make_key(0, Stream.SELECT)
+            index, scale = np.empty(_SIZE, dtype=np.int64), np.empty(_SIZE, dtype=np.float32)
             yield compare(
                 f"select: {name} {budget:.0%}, {_REPEATS} × batch {batch}",
-                partial(fill_scales, state, 0, x, batch, key, out),
+                partial(_draws, state, x, batch, key, index, scale),
                 f"{_REPEATS} × ({batch} × {_SIZE} · {_SIZE} × {_SIZE})",
                 partial(_dense, x, batch, W),
                 threads=1,
                 target=target,
                 pairs=pairs,
             )
+
+
+@compiled
+def _draws(state: Any, x: np.ndarray, batch: int, key: Key, index: np.ndarray, scale: np.ndarray) -> int:
+    """Select for every batch of rows, column norms included; return how many items were active in all."""
+    norms, active = np.empty(x.shape[1], dtype=x.dtype), 0
+    for g in range(x.shape[0] // batch):
+        item = Key(key.seed, key.stream, key.step, key.layer, key.item + g)
+        if batch > 1:
+            column_norms(x[g * batch : (g + 1) * batch], norms)
+        active += select(state, 0, norms if batch > 1 else x[g], item, index, scale)
+    return active
 
 
 def _dense(x: np.ndarray, batch: int, W: np.ndarray) -> list[np.ndarray]:

@@ -27,7 +27,7 @@ def draw_recall(drawing: Drawing) -> Figure:
     """Draw recall by layer for the deepest network, one panel a budget."""
     table = drawing.tables["recall"]
     table = deepest(table[table["method"].isin(_FAMILIES)])
-    budgets = np.unique(column(table, "budget"))
+    budgets = np.unique(column(table, "budget"))  # NaN, where there are no numbers, is one panel without lines
     figure = new_figure(3.4 * len(budgets) + 2.0, 3.6)
     panels = figure.subplots(1, len(budgets), sharey=True, squeeze=False)[0]
     handles: list[object] = []
@@ -50,7 +50,9 @@ def _draw_panel(ax: Axes, records: pd.DataFrame, budget: float) -> list[object]:
             chosen = rows[same].sort_values("layer")
             handles += _line(ax, chosen, f"{label} {_setting_text(setting)}", palette, shade, marker)
     handles.append(ax.axhline(budget, color="0.35", linestyle="--", linewidth=1.2, label="random set"))
-    ax.set_title(f"top {budget:.0%} of the nodes", fontsize="medium", loc="left")
+    ax.set_title(
+        f"top {budget:.0%} of the nodes" if np.isfinite(budget) else "no budget", fontsize="medium", loc="left"
+    )
     ax.set_ylim(0.0, 1.02)
     integer_axis(ax, column(records, "layer"), "layer")
     return handles

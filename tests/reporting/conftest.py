@@ -113,6 +113,28 @@ def ratios_table():
     return pd.DataFrame(rows)
 
 
+def recall_table():
+    rng = np.random.default_rng(5)
+    settings = [
+        ("alsh", 6, 5, None),
+        ("alsh", 9, 50, None),
+        ("subspace_screen", None, None, 16),
+        ("alsh_union", 6, 5, None),
+    ]
+    return pd.DataFrame(
+        [
+            {
+                **{"depth": depth, "layer": layer, "budget": budget, "method": method},
+                **{"bits": bits, "tables": tables, "rank": rank, "recall": rng.uniform(0.05, 0.9)},
+            }
+            for depth in (1, 3)
+            for layer in range(1, depth + 1)
+            for budget in (0.05, 0.1)
+            for method, bits, tables, rank in settings
+        ]
+    )
+
+
 def methods_table():
     rows = []
     for name in available_methods():
@@ -137,6 +159,7 @@ def study():
     x = np.abs(np.random.default_rng(0).standard_normal((12, 16)))
     tables = {
         "law": law_table(),
+        "recall": recall_table(),
         "moments": moments_table(x),
         "accuracy": accuracy_table(),
         "compounding": compounding_table(x),
