@@ -5,7 +5,11 @@ The names below are imported on first use, so that ``import approxmm`` stays lig
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 __version__ = "0.1.0"
@@ -43,3 +47,21 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_NAMES])
+
+
+class _ProofsOfACheckout:
+    """Finds `approxmm.proofs` where the package is imported from a checkout, in which ``proofs/`` lies beside it."""
+
+    folder = Path(__file__).parent.parent / "proofs"
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Return where `approxmm.proofs` is; None for every other module."""
+        if name != "approxmm.proofs":
+            return None
+        return spec_from_file_location(name, cls.folder / "__init__.py", submodule_search_locations=[str(cls.folder)])
+
+
+# Installed, the folder is a subpackage like any other and this stays out of the way.
+if not (Path(__file__).parent / "proofs").is_dir() and (_ProofsOfACheckout.folder / "__init__.py").is_file():
+    sys.meta_path.append(_ProofsOfACheckout)
