@@ -87,5 +87,5 @@ def test_proofs_are_found_in_a_checkout_that_is_not_installed() -> None:
     """From the root of a clone, Python finds the sources there before an installed package."""
     code = "import approxmm, approxmm.proofs; print(len(approxmm.proofs.theorem_names()))"
     done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    # Without site-packages SymPy is missing, so the import must get as far as that, and not fail to find the proofs.
-    assert done.returncode == 0 or "No module named 'sympy'" in done.stderr, done.stderr
+    # Without site-packages its dependencies are missing, so the import must get as far as the folder's own files.
+    assert done.returncode == 0 or str(ROOT / "proofs") in done.stderr, done.stderr

@@ -12,6 +12,7 @@ from approxmm import proofs
 
 ONE = "depth_needs_a_larger_ratio"
 ROOM = Path(proofs.__file__).parent
+CHECKOUT = Path(__file__).parents[2]
 
 
 def test_every_theorem_file_is_found():
@@ -112,7 +113,7 @@ def test_spawned_workers_under_either_name(package, tmp_path):
         "    assert all(x.proved for x in r) and len(r) == 2\n",
         encoding="utf-8",
     )
-    subprocess.run([sys.executable, str(script)], check=True, timeout=120, env={"PYTHONPATH": str(ROOM.parent)})
+    subprocess.run([sys.executable, str(script)], check=True, timeout=120, env={"PYTHONPATH": str(CHECKOUT)})
 
 
 def test_without_a_main_file_the_run_still_ends():
