@@ -27,6 +27,7 @@ __all__ = [
     "keep_all",
     "norm_table",
     "refresh_norms",
+    "refresh_row_norms",
     "row_norms",
 ]
 
@@ -146,3 +147,11 @@ def refresh_norms(norms: np.ndarray, weights: np.ndarray, changed: np.ndarray) -
             w = np.float64(weights[i, j])  # `float` keeps single precision in compiled code
             total += w * w
         norms[i] = math.sqrt(total)
+
+
+@compiled
+def refresh_row_norms(state: Any, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
+    """Recompute the norms of changed rows: the `refresh` of every state with norms, start and by_weights."""
+    if state.by_weights:
+        start = state.start[layer]
+        refresh_norms(state.norms[start : start + weights.shape[0]], weights, changed)

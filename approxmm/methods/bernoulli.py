@@ -13,7 +13,7 @@ import numpy as np
 
 from approxmm.compile import compiled
 from approxmm.errors import InputError
-from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_norms
+from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_row_norms
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform
@@ -224,10 +224,4 @@ def select_bernoulli(
     return count
 
 
-@refresh.register(BernoulliState)
-@compiled
-def refresh_bernoulli(state: BernoulliState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
-    """Recompute the norms of changed rows."""
-    if state.by_weights:
-        start = state.start[layer]
-        refresh_norms(state.norms[start : start + weights.shape[0]], weights, changed)
+refresh.register(BernoulliState)(refresh_row_norms)

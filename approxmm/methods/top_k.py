@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.methods._rows import RowSampler, fill_importance, keep_all, norm_table, refresh_norms
+from approxmm.methods._rows import RowSampler, fill_importance, keep_all, norm_table, refresh_row_norms
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
@@ -101,10 +101,4 @@ def select_top_k(state: TopKState, layer: int, x: np.ndarray, key: Key, index: n
     return count
 
 
-@refresh.register(TopKState)
-@compiled
-def refresh_top_k(state: TopKState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
-    """Recompute the norms of changed rows."""
-    if state.by_weights:
-        start = state.start[layer]
-        refresh_norms(state.norms[start : start + weights.shape[0]], weights, changed)
+refresh.register(TopKState)(refresh_row_norms)

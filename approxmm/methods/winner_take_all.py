@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_norms
+from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_row_norms
 from approxmm.methods.bernoulli import fill_keep_probabilities, keep_probabilities
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
@@ -145,10 +145,4 @@ def select_winner_take_all(
     return active
 
 
-@refresh.register(WinnerTakeAllState)
-@compiled
-def refresh_winner_take_all(state: WinnerTakeAllState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
-    """Recompute the norms of changed rows."""
-    if state.by_weights:
-        start = state.start[layer]
-        refresh_norms(state.norms[start : start + weights.shape[0]], weights, changed)
+refresh.register(WinnerTakeAllState)(refresh_row_norms)

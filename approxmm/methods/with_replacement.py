@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_norms
+from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_row_norms
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform
@@ -167,10 +167,4 @@ def _first_above(cumulative: np.ndarray, target: float) -> int:
     return low
 
 
-@refresh.register(WithReplacementState)
-@compiled
-def refresh_with_replacement(state: WithReplacementState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
-    """Recompute the norms of changed rows."""
-    if state.by_weights:
-        start = state.start[layer]
-        refresh_norms(state.norms[start : start + weights.shape[0]], weights, changed)
+refresh.register(WithReplacementState)(refresh_row_norms)

@@ -15,7 +15,7 @@ import numpy as np
 
 from approxmm.compile import compiled
 from approxmm.methods._pivotal import fill_pivotal, joint_inclusion, pivotal_samples
-from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_norms
+from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_row_norms
 from approxmm.methods.bernoulli import fill_keep_probabilities, keep_probabilities
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
@@ -178,12 +178,4 @@ def _select_equally(k: int, uniforms: np.ndarray, index: np.ndarray, scale: np.n
     return count
 
 
-@refresh.register(WithoutReplacementState)
-@compiled
-def refresh_without_replacement(
-    state: WithoutReplacementState, layer: int, weights: np.ndarray, changed: np.ndarray
-) -> None:
-    """Recompute the norms of changed rows."""
-    if state.by_weights:
-        start = state.start[layer]
-        refresh_norms(state.norms[start : start + weights.shape[0]], weights, changed)
+refresh.register(WithoutReplacementState)(refresh_row_norms)
