@@ -16,7 +16,7 @@ from approxmm.compile import compiled
 from approxmm.dispatch import generic
 from approxmm.errors import InputError
 
-__all__ = ["ACTIVATIONS", "Activation", "apply", "apply_slope", "get_activation", "slope", "value"]
+__all__ = ["ACTIVATIONS", "LINEAR", "Activation", "Linear", "apply", "apply_slope", "get_activation", "slope", "value"]
 
 
 class Linear(NamedTuple):
@@ -41,15 +41,27 @@ class Sigmoid(NamedTuple):
     """φ(z) = 1 / (1 + exp(−z))."""
 
 
-Activation = Linear | Relu | LeakyRelu | Tanh | Sigmoid
+class Gelu(NamedTuple):
+    """φ(z) = z Φ(z) with the normal distribution function Φ (Hendrycks & Gimpel 2016; exact, not the tanh form)."""
 
+
+class Erf(NamedTuple):
+    """φ(z) = erf z."""
+
+
+Activation = Linear | Relu | LeakyRelu | Tanh | Sigmoid | Gelu | Erf
+
+LINEAR = Linear()
 ACTIVATIONS: dict[str, Activation] = {
-    "linear": Linear(),
+    "linear": LINEAR,
     "relu": Relu(),
     "leaky_relu": LeakyRelu(),
     "tanh": Tanh(),
     "sigmoid": Sigmoid(),
+    "gelu": Gelu(),
+    "erf": Erf(),
 }
+_ROOT_HALF, _ROOT_TWO_PI = math.sqrt(0.5), math.sqrt(2.0 * math.pi)
 
 
 @generic
@@ -125,6 +137,31 @@ def _sigmoid_slope(activation: Sigmoid, z: float) -> float:
     return s * (1.0 - s)
 
 
+@value.register(Gelu)
+@compiled
+def _gelu_value(activation: Gelu, z: float) -> float:
+    # erfc keeps the small values of the left tail, which 1 + erf would round away.
+    return -0.0 if z == -math.inf else 0.5 * z * math.erfc(-z * _ROOT_HALF)
+
+
+@slope.register(Gelu)
+@compiled
+def _gelu_slope(activation: Gelu, z: float) -> float:
+    return 0.5 * math.erfc(-z * _ROOT_HALF) + z * math.exp(-0.5 * z * z) / _ROOT_TWO_PI
+
+
+@value.register(Erf)
+@compiled
+def _erf_value(activation: Erf, z: float) -> float:
+    return math.erf(z)
+
+
+@slope.register(Erf)
+@compiled
+def _erf_slope(activation: Erf, z: float) -> float:
+    return 2.0 / math.sqrt(math.pi) * math.exp(-z * z)
+
+
 @compiled
 def _map_value(activation: Any, z: np.ndarray, out: np.ndarray) -> None:
     for i in range(z.size):
@@ -152,16 +189,24 @@ def apply_slope(activation: Activation, z: np.ndarray) -> np.ndarray:
 
 
 def get_activation(name: str) -> Activation:
-    """Return the activation called `name` with its default parameters.
+    """Return the activation called `name`, such as ``relu``, or ``leaky_relu(0.2)`` with a parameter of its own.
 
     Raises
     ------
     InputError
-        If there is none of that name.
+        If there is none of that name, or the parameter is not a finite number that it takes.
     """
-    try:
-        return ACTIVATIONS[name]
-    except KeyError:
-        close = get_close_matches(name, ACTIVATIONS, n=1)
+    base, bracket, rest = name.partition("(")
+    if base not in ACTIVATIONS:
+        close = get_close_matches(base, ACTIVATIONS, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
-        raise InputError(f"activation={name!r} is unknown; {hint}choose one of {', '.join(ACTIVATIONS)}") from None
+        raise InputError(f"activation={name!r} is unknown; {hint}choose one of {', '.join(ACTIVATIONS)}")
+    if not bracket:
+        return ACTIVATIONS[base]
+    try:
+        parameter = float(rest.removesuffix(")")) if rest.endswith(")") else math.nan
+    except ValueError:
+        parameter = math.nan
+    if not ACTIVATIONS[base]._fields or not math.isfinite(parameter):
+        raise InputError(f"activation={name!r}: only leaky_relu takes a parameter, a finite slope: leaky_relu(0.2)")
+    return ACTIVATIONS[base]._make((parameter,))

@@ -1,7 +1,7 @@
-"""A feed-forward network as plain arrays: weights, biases, one activation.
+"""A feed-forward network as plain arrays: weights, biases, activations.
 
 Layer k computes ``z_k = a_{k−1} W_k + b_k`` with ``W_k`` of shape (n_in, n_out);
-``a_k = φ(z_k)`` for every layer but the last, whose result is ``z_L``.
+``a_k = φ_k(z_k)`` for every layer but the last, whose result is ``z_L``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from approxmm.activations import Activation, apply, get_activation
+from approxmm.activations import LINEAR, Activation, Linear, apply, get_activation
 from approxmm.atomic import atomic_write_bytes
 from approxmm.errors import DataError, InputError, MissingError
 from approxmm.random import Stream, generator, make_key
@@ -40,8 +40,9 @@ class Network:
         One a layer; consecutive shapes must chain.
     biases : sequence of (n_out,) float arrays, optional
         None means no biases at all (all zero).
-    activation : str
-        Name of the activation between layers (none follows the last layer).
+    activation : str or sequence of str
+        Name of the activation between layers (none follows the last layer), or one name for each of the L − 1 hidden
+        layers. Kept as one name where all are the same.
 
     Raises
     ------
@@ -51,8 +52,8 @@ class Network:
 
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray, ...] | None = None
-    activation: str = "relu"
-    phi: Activation = field(init=False, repr=False)
+    activation: str | tuple[str, ...] = "relu"
+    phis: tuple[Activation, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         weights = tuple(_checked(f"W{k}", W, 2) for k, W in enumerate(self.weights, start=1))
@@ -68,7 +69,10 @@ class Network:
         weights = tuple(W.astype(common, copy=False) for W in weights)
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "biases", _checked_biases(self.biases, weights))
-        object.__setattr__(self, "phi", get_activation(self.activation))
+        names = _hidden_names(self.activation, len(weights) - 1)
+        object.__setattr__(self, "phis", tuple(get_activation(name) for name in names))
+        if len(set(names)) == 1:
+            object.__setattr__(self, "activation", names[0])
 
     @classmethod
     def random(
@@ -129,6 +133,15 @@ class Network:
             return np.zeros(self.weights[layer - 1].shape[1], dtype=self.dtype)
         return self.biases[layer - 1]
 
+    def phi(self, layer: int) -> Activation:
+        """Return the activation that follows `layer` (counted from 1): linear after the last."""
+        return LINEAR if layer == self.depth else self.phis[layer - 1]
+
+    def activate(self, layer: int, z: np.ndarray) -> np.ndarray:
+        """Return φ(z) of `layer` (counted from 1); `z` itself where φ is linear."""
+        phi = self.phi(layer)
+        return z if isinstance(phi, Linear) else apply(phi, z)
+
     def astype(self, dtype: type) -> Network:
         """Return the network with parameters of `dtype`."""
         # A value beyond the type's range becomes infinite, which the constructor reports by name.
@@ -154,7 +167,7 @@ class Network:
         a = self.check_inputs(x)
         for k, W in enumerate(self.weights, start=1):
             z = a @ W + self.bias(k)
-            a = apply(self.phi, z) if k < self.depth else z
+            a = self.activate(k, z)
             pre.append(z)
             out.append(a)
         return pre, out
@@ -202,11 +215,26 @@ class Network:
         biases = None
         if any(f"b{k}" in arrays for k in range(1, depth + 1)):
             biases = tuple(arrays.get(f"b{k}", np.zeros(arrays[f"W{k}"].shape[-1:])) for k in range(1, depth + 1))
-        activation = str(arrays["activation"]) if "activation" in arrays else "relu"
+        named = arrays.get("activation", np.array("relu"))
+        activation = tuple(str(name) for name in named) if named.ndim == 1 else str(named)
         return cls(tuple(arrays[name] for name in names), biases, activation)
 
     def __repr__(self) -> str:
-        return f"Network({' – '.join(map(str, self.widths))}, {self.activation}, {self.dtype})"
+        names = self.activation if isinstance(self.activation, str) else ", ".join(self.activation)
+        return f"Network({' – '.join(map(str, self.widths))}, {names}, {self.dtype})"
+
+
+def _hidden_names(activation: str | Sequence[str], hidden: int) -> tuple[str, ...]:
+    """Return the name of each hidden layer's activation; a single name is checked even if no layer uses it."""
+    if isinstance(activation, str):
+        get_activation(activation)
+        return (activation,) * hidden
+    if len(activation) != hidden:
+        raise InputError(
+            f"activation={tuple(activation)!r} names {len(activation)} activations for {hidden} hidden layers; "
+            "give one name, or one for each hidden layer (none follows the last layer)"
+        )
+    return tuple(activation)
 
 
 def _checked(name: str, array: np.ndarray, ndim: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import html
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,20 +25,51 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["ErrorProfile", "LayerError", "Metrics", "metrics_from_moments"]
+__all__ = ["ErrorProfile", "LayerError", "Metrics", "metrics_from_logs", "metrics_from_moments"]
 
+_LN10 = math.log(10.0)
+_MAX_EXPONENT = math.log10(sys.float_info.max)
+Interval = tuple[float, float]
+_LOGARITHMS = ("log10_relative_error", "log10_norm_ratio")
 METRIC_NAMES = ("relative_error", "relative_to_estimate", "cosine", "norm_ratio")
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """The four figures for one value of a layer, and the 95 % interval of the first where it was sampled."""
+    """The four figures for one value of a layer, with intervals where it was sampled.
+
+    Attributes
+    ----------
+    relative_error, relative_to_estimate, cosine, norm_ratio : float
+        As above; infinite where a float64 cannot hold them.
+    ci95, cosine_ci95, norm_ratio_ci95 : pair of float, optional
+        95 % intervals of the relative error, the cosine and the norm ratio.
+    log10_relative_error, log10_norm_ratio : float
+        Decimal logarithms, finite where the figures themselves overflow. By default those of the figures.
+    """
 
     relative_error: float
     relative_to_estimate: float
     cosine: float
     norm_ratio: float
-    ci95: tuple[float, float] | None = None
+    ci95: Interval | None = None
+    cosine_ci95: Interval | None = None
+    norm_ratio_ci95: Interval | None = None
+    log10_relative_error: float = math.nan
+    log10_norm_ratio: float = math.nan
+
+    def __post_init__(self) -> None:
+        for name in ("relative_error", "norm_ratio"):
+            if math.isnan(getattr(self, f"log10_{name}")):
+                object.__setattr__(self, f"log10_{name}", _log10(getattr(self, name)))
+
+    def interval(self, metric: str) -> Interval | None:
+        """Return the 95 % interval of one of the four figures, None where there is none."""
+        return {
+            "relative_error": self.ci95,
+            "cosine": self.cosine_ci95,
+            "norm_ratio": self.norm_ratio_ci95,
+        }.get(metric)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers; not-finite ones become None, as JSON has no word for them."""
@@ -54,6 +86,8 @@ class LayerError:
         Of the layer's output as the next layer receives it: after the activation and an output-side mask.
     pre_activation : Metrics
         Of ẑ = (â ∘ ξ) W + b, before this layer's activation and mask.
+    delta, weight_gradient : Metrics, optional
+        Of the loss's gradient with respect to this layer's pre-activation, and with respect to its weights.
     extra : dict
         Further figures of the layer, such as the measured ratio of active to inactive sums.
     """
@@ -62,15 +96,25 @@ class LayerError:
     output: Metrics
     pre_activation: Metrics
     extra: dict[str, float] = field(default_factory=dict)
+    delta: Metrics | None = None
+    weight_gradient: Metrics | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the layer in the documented JSON form."""
-        interval = self.output.ci95
+        gradients = {"delta": self.delta, "weight_gradient": self.weight_gradient}
         return {
             "layer": self.layer,
             **self.output.to_dict(),
-            "ci95": None if interval is None else [_finite(bound) for bound in interval],
+            "ci95": _bounds(self.output.ci95),
+            "cosine_ci95": _bounds(self.output.cosine_ci95),
+            "norm_ratio_ci95": _bounds(self.output.norm_ratio_ci95),
+            **{name: _finite(getattr(self.output, name)) for name in _LOGARITHMS},
             "pre_activation": self.pre_activation.to_dict(),
+            **{
+                name: {**figures.to_dict(), "ci95": _bounds(figures.ci95)}
+                for name, figures in gradients.items()
+                if figures is not None
+            },
             **{name: _finite(number) for name, number in self.extra.items()},
         }
 
@@ -124,7 +168,11 @@ class ErrorProfile:
             row = {"layer": layer.layer, "source": self.source}
             row |= {name: getattr(layer.output, name) for name in METRIC_NAMES}
             row |= {"ci95_low": low, "ci95_high": high}
-            row |= {f"pre_{name}": getattr(layer.pre_activation, name) for name in METRIC_NAMES}
+            row |= {name: getattr(layer.output, name) for name in _LOGARITHMS}
+            parts = {"pre": layer.pre_activation, "delta": layer.delta, "weight_gradient": layer.weight_gradient}
+            for part, figures in parts.items():
+                if figures is not None:
+                    row |= {f"{part}_{name}": getattr(figures, name) for name in METRIC_NAMES}
             rows.append(row | layer.extra)
         return pd.DataFrame(rows).set_index("layer")
 
@@ -194,10 +242,40 @@ def metrics_from_moments(
     )
 
 
+def metrics_from_logs(
+    log_exact: float, log_estimate: float, cosine: float, log_error: float, ci95: Interval | None = None
+) -> Metrics:
+    """Return the four figures from natural logarithms of E‖y‖², E‖ŷ‖² and E‖ŷ − y‖², in any range."""
+    relative, ratio = (log_error - log_exact) / _LN10, (log_estimate - log_exact) / _LN10
+    return Metrics(
+        relative_error=_power_of_ten(relative),
+        relative_to_estimate=_power_of_ten((log_error - log_estimate) / _LN10),
+        cosine=cosine,
+        norm_ratio=_power_of_ten(ratio),
+        ci95=ci95,
+        log10_relative_error=relative,
+        log10_norm_ratio=ratio,
+    )
+
+
 def _ratio(numerator: float, denominator: float) -> float:
     if denominator == 0:
         return 0.0 if numerator == 0 else math.inf
     return numerator / denominator
+
+
+def _bounds(interval: Interval | None) -> list[float | None] | None:
+    return None if interval is None else [_finite(bound) for bound in interval]
+
+
+def _power_of_ten(exponent: float) -> float:
+    return 10.0**exponent if exponent < _MAX_EXPONENT else math.inf
+
+
+def _log10(number: float) -> float:
+    if number == 0.0:
+        return -math.inf
+    return math.log10(number) if number > 0 else math.nan
 
 
 def _finite(number: float) -> float | None:

@@ -16,6 +16,8 @@ FORMULAS = {
     "leaky_relu": lambda z: z if z > 0 else 0.01 * z,
     "tanh": math.tanh,
     "sigmoid": lambda z: 1 / (1 + math.exp(-z)) if z > -700 else 0.0,
+    "gelu": lambda z: 0.5 * z * math.erfc(-z / math.sqrt(2)),
+    "erf": math.erf,
 }
 
 
@@ -53,6 +55,8 @@ def test_not_a_number_passes_through_and_infinities_have_their_limits(name):
         "leaky_relu": (-np.inf, np.inf),
         "tanh": (-1, 1),
         "sigmoid": (0, 1),
+        "gelu": (0, np.inf),
+        "erf": (-1, 1),
     }
     assert (low, high) == limits[name]
 

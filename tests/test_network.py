@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
-from approxmm.activations import ACTIVATIONS
+from approxmm.activations import ACTIVATIONS, Linear
 from approxmm.errors import DataError, InputError, MissingError
 from approxmm.network import INITIALISERS, Network
 
@@ -119,6 +119,8 @@ def test_forward_is_plain_numpy(activation):
         "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
         "tanh": np.tanh,
         "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+        "gelu": lambda z: z * special.ndtr(z),
+        "erf": special.erf,
     }[activation]
     network = Network.random([5, 7, 6, 3], activation=activation, bias_std=0.4, seed=3)
     x = np.random.default_rng(0).normal(size=(4, 5))
@@ -262,3 +264,22 @@ def test_files_that_are_no_archive(tmp_path):
 
 def test_repr_says_widths_activation_and_type():
     assert repr(Network.random([5, 4, 3], activation="tanh")) == "Network(5 – 4 – 3, tanh, float64)"
+
+
+def test_each_hidden_layer_may_have_its_own_activation(tmp_path):
+    weights = tuple(np.eye(3) for _ in range(3))
+    network = Network(weights, None, ("tanh", "leaky_relu(0.2)"))
+    x = np.array([[1.0, -2.0, 0.5]])
+    expected = np.tanh(x)
+    expected = np.where(expected > 0, expected, 0.2 * expected)
+    np.testing.assert_allclose(network.forward(x), expected)
+    network.save(tmp_path / "n.npz")
+    assert Network.load(tmp_path / "n.npz").activation == ("tanh", "leaky_relu(0.2)")
+    assert Network(weights, None, ("relu", "relu")).activation == "relu"
+    assert isinstance(network.phi(3), Linear)
+
+
+@pytest.mark.parametrize("activation", [("relu",), "leaky_relu(", "relu(1)", "leaky_relu(nan)", ("relu", "what")])
+def test_activations_that_do_not_fit_are_refused(activation):
+    with pytest.raises(InputError, match="activation"):
+        Network(tuple(np.eye(2) for _ in range(3)), None, activation)

@@ -13,6 +13,7 @@ from approxmm.engine.layout import bias_of, flatten, make_layout, unflatten, uni
 from approxmm.engine.optimizers import Optimizer, slot_count
 from approxmm.engine.steps import train_steps
 from approxmm.engine.workspace import Sampling, make_workspace
+from approxmm.errors import InputError
 from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.random import Key, Stream, generator, make_key
@@ -53,7 +54,7 @@ class Session:
         self.method, self.optimizer, self.batch, self.seed = method, optimizer, batch, seed
         self.dtype = np.dtype(dtype)
         self.activation_name = network.activation
-        self.phi: Activation = get_activation(network.activation)
+        self.phi = _one_activation(network)
         self.layout, size = make_layout(network.widths)
         self.params = flatten(network, self.dtype)
         self.slots = np.zeros((slot_count(optimizer), size), dtype=self.dtype)
@@ -159,3 +160,12 @@ class Session:
             cost = self.method.cost(self.batch, n, m)
             done += (cost.selection + cost.upkeep) * steps
         return done, dense
+
+
+def _one_activation(network: Network) -> Activation:
+    if not isinstance(network.activation, str):
+        raise InputError(
+            f"activation={network.activation!r}: training needs the same activation in all hidden layers; "
+            "give the network one name"
+        )
+    return network.phis[0] if network.phis else get_activation(network.activation)

@@ -55,7 +55,7 @@ class Compounding:
                 cosine=1.0,
                 norm_ratio=math.exp(-2.0 * growth),
             )
-            layers.append(LayerError(k, metrics, metrics, {"ratio": self.ratios[k - 1]}))
+            layers.append(LayerError(k, metrics, metrics, extra={"ratio": self.ratios[k - 1]}))
         return ErrorProfile("law", tuple(layers), time.perf_counter() - started)
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from approxmm.activations import Linear
 from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods.contract import Method
 from approxmm.methods.scale_moments import ScaleMoments
@@ -221,7 +222,7 @@ def _quadratic(form: np.ndarray, inputs: np.ndarray) -> np.ndarray:
 
 
 def _require_linear(network: Network) -> None:
-    if network.activation != "linear" and network.depth > 1:
+    if not all(isinstance(phi, Linear) for phi in network.phis):
         raise NotAvailableError(
             f"activation={network.activation!r}: exact moments exist for linear networks only; "
             "use the simulation (--engine simulate) or --activation linear"

@@ -91,7 +91,7 @@ def predict_compounding(
         figures = _predicted(float(error), unbiased)
         # A mask comes after the pre-activation, which has the error of the layers before it.
         masked = law is not None and law.claims.side == "output"
-        layers.append(LayerError(k, figures, pre if masked else figures, {"one_step_error": float(steps[k - 1])}))
+        layers.append(LayerError(k, figures, pre if masked else figures, extra={"one_step_error": float(steps[k - 1])}))
         pre = figures
     profile = ErrorProfile("prediction", tuple(layers), 0.0, describe_plan(plan))
     return replace(profile, seconds=time.perf_counter() - started)

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from approxmm.activations import apply
 from approxmm.errors import InputError
 from approxmm.methods.contract import Method, observe, refresh
 from approxmm.methods.draws import fill_scales
@@ -184,7 +183,7 @@ class _Run:
         a = self.inputs[rows]
         for k, W in enumerate(self.network.weights, start=1):
             z = a @ W + self.network.bias(k)
-            a = apply(self.network.phi, z) if k < self.network.depth else z
+            a = self.network.activate(k, z)
             yield z, a
 
     def _add_block(self, trials: tuple[int, int], rows: slice, sums: np.ndarray) -> None:
@@ -197,7 +196,7 @@ class _Run:
                 a = a * self._scales(k, incoming, trials, rows)
             z = a @ W + self.network.bias(k + 1)
             _add_sums(z, exact_pre, sums[:, k, 0])
-            a = apply(self.network.phi, z) if k + 1 < self.network.depth else z
+            a = self.network.activate(k + 1, z)
             if law is not None and law.claims.side == "output":
                 a = a * self._scales(k, incoming if law.claims.reads == "input" else z, trials, rows)
             _add_sums(a, exact_out, sums[:, k, 1])

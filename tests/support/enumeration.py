@@ -7,7 +7,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from approxmm.activations import apply
 from approxmm.methods.bernoulli import Bernoulli
 from approxmm.methods.dropout import Dropout
 from approxmm.methods.scale_moments import ScaleMoments
@@ -29,7 +28,7 @@ def sampled_layers(network, plan, x):
             inner = law is not None and law.claims.side == "inner"
             for q, scales in law_outcomes(law, a, W) if inner else [(1.0, 1.0)]:
                 z = (a * scales) @ W + network.bias(k)
-                out = apply(network.phi, z) if k < network.depth else z
+                out = network.activate(k, z)
                 output = law is not None and law.claims.side == "output"
                 for r, mask in (
                     law_outcomes(law, a if law.claims.reads == "input" else z, W) if output else [(1.0, 1.0)]
