@@ -7,7 +7,7 @@ Layer k computes ``z_k = a_{k−1} W_k + b_k`` with ``W_k`` of shape (n_in, n_ou
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ from approxmm.atomic import atomic_write_bytes
 from approxmm.errors import DataError, InputError, MissingError
 from approxmm.random import Stream, generator, make_key
 
-__all__ = ["INITIALISERS", "Network"]
+__all__ = ["INITIALISERS", "Network", "stored_activation"]
 
 # Standard deviation of a weight given (fan-in, fan-out).
 INITIALISERS = {
@@ -200,12 +200,19 @@ class Network:
     def load(cls, path: str | Path) -> Network:
         """Read a network written by `save`, or any .npz with arrays ``Wk`` (n_in × n_out) and optionally ``bk``.
 
+        `approxmm.read_model` reads the files of other packages.
+
         Raises
         ------
         MissingError, DataError
-            If the file is missing, truncated, contains pickles, or holds no layers ``W1, W2, …``.
+            If the file is missing, truncated, contains pickles, claims more than it holds or than 2 GiB, or holds no
+            layers ``W1, W2, …``.
         """
-        arrays = _read_npz(Path(path))
+        from approxmm.data.npz import read_npz
+
+        if not Path(path).exists():
+            raise MissingError(f"network file {path} does not exist; give the path of an .npz written by `train -o`")
+        arrays = read_npz(path)
         depth = sum(1 for name in arrays if name.startswith("W") and name[1:].isdigit())
         names = [f"W{k}" for k in range(1, depth + 1)]
         if depth == 0 or any(name not in arrays for name in names):
@@ -215,9 +222,7 @@ class Network:
         biases = None
         if any(f"b{k}" in arrays for k in range(1, depth + 1)):
             biases = tuple(arrays.get(f"b{k}", np.zeros(arrays[f"W{k}"].shape[-1:])) for k in range(1, depth + 1))
-        named = arrays.get("activation", np.array("relu"))
-        activation = tuple(str(name) for name in named) if named.ndim == 1 else str(named)
-        return cls(tuple(arrays[name] for name in names), biases, activation)
+        return cls(tuple(arrays[name] for name in names), biases, stored_activation(arrays, "relu"))
 
     def __repr__(self) -> str:
         names = self.activation if isinstance(self.activation, str) else ", ".join(self.activation)
@@ -269,16 +274,18 @@ def _checked_biases(
     return tuple(checked)
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Read all arrays of an .npz file; never unpickles."""
-    if not path.is_file():
-        raise MissingError(f"network file {path} does not exist; give the path of an .npz written by `train -o`")
-    try:
-        # Opened here: NumPy leaves the file open when the archive is cut short.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except Exception as error:  # NumPy, zipfile and zlib raise a dozen kinds at a damaged file
-        reason = " ".join(str(error).split())
+def stored_activation(arrays: Mapping[str, np.ndarray], default: str) -> str | tuple[str, ...]:
+    """Return the names that `Network.save` wrote as ``activation``, or `default` where there is none.
+
+    Raises
+    ------
+    DataError
+        If the array holds no text, or is no single name or row of names.
+    """
+    named = arrays.get("activation", np.array(default))
+    if named.dtype.kind != "U" or named.ndim > 1 or named.nbytes > 2**20:
         raise DataError(
-            f"{path} is not a readable .npz of plain arrays ({reason}); write it again with numpy.savez"
-        ) from error
+            f"activation is an array of type {named.dtype} and shape {named.shape}; it must be a name, or one for each "
+            "hidden layer"
+        )
+    return tuple(str(name) for name in named) if named.ndim == 1 else str(named)

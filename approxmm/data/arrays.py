@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approxmm.data.files import open_binary
+from approxmm.data.npy import CEILING, MAGIC, read_header
 from approxmm.errors import DataError, InputError
 
 __all__ = ["check_finite", "load_inputs"]
 
-_NPY_MAGIC = b"\x93NUMPY"
 _REMEDY = "write it with numpy.save, one example a row"
 
 
@@ -40,7 +40,9 @@ def check_finite(array: NDArray[Any], name: str) -> None:
     )
 
 
-def load_inputs(path: str | os.PathLike[str], features: int | None = None) -> NDArray[Any]:
+def load_inputs(
+    path: str | os.PathLike[str], features: int | None = None, *, max_bytes: int = CEILING
+) -> NDArray[Any]:
     """Read inputs from a `.npy` file.
 
     Parameters
@@ -50,6 +52,8 @@ def load_inputs(path: str | os.PathLike[str], features: int | None = None) -> ND
         real numbers. Nothing is unpickled.
     features : int, optional
         The number of features that the network expects.
+    max_bytes : int
+        The most that the returned array may take.
 
     Returns
     -------
@@ -62,64 +66,60 @@ def load_inputs(path: str | os.PathLike[str], features: int | None = None) -> ND
     DataError
         If the file is not `.npy`, holds Python objects, is shorter or longer
         than its header promises, is empty, is not two-dimensional, is not
-        numeric, or has a NaN or an infinite value.
+        numeric, takes more than `max_bytes`, or has a NaN or an infinite value.
+        All but the last is seen from the header, before memory is taken.
     InputError
         If the number of features is not `features`, or the file cannot be read.
     MissingError
         If there is no such file.
     """
-    array = _read(path)
-    if array.ndim != 2:
-        _refuse(path, f"it has {array.ndim} dimension(s), shape {array.shape}, and must have 2 (examples, features)")
-    if array.size == 0:
-        _refuse(path, f"it is empty, shape {array.shape}, and must hold at least one example of one feature")
-    if features is not None and array.shape[1] != features:
-        raise InputError(
-            f"inputs '{os.fspath(path)}' have {array.shape[1]} features, the network expects {features}; "
-            "give inputs of that width, or another network"
-        )
-    narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
-    inputs = np.array(array, dtype=np.float32 if narrow else np.float64, order="C", subok=False)
+    with open_binary(path, "a .npy file") as raw:
+        dtype, shape = _read_header(raw, path)
+        wanted = np.dtype(np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64)
+        _check_claims(path, dtype, shape, raw.tell(), os.fstat(raw.fileno()).st_size)
+        if features is not None and shape[1] != features:
+            raise InputError(
+                f"inputs '{os.fspath(path)}' have {shape[1]} features, the network expects {features}; "
+                "give inputs of that width, or another network"
+            )
+        if wanted.itemsize * math.prod(shape) > max_bytes:
+            _refuse(path, f"shape {shape} takes {wanted.itemsize * math.prod(shape)} bytes, the limit is {max_bytes}")
+        raw.seek(0)
+        array = np.load(raw, allow_pickle=False)
+    inputs = np.array(array, dtype=wanted, order="C", subok=False)
     check_finite(inputs, f"inputs '{os.fspath(path)}'")
     return inputs
 
 
-def _read(path: str | os.PathLike[str]) -> NDArray[Any]:
-    """Hold the file's size against its header before anything of the promised size is allocated."""
-    with open_binary(path, "a .npy file") as raw:
-        dtype, shape = _read_header(raw, path)
-        if dtype.hasobject:
-            _refuse(path, "it holds pickled Python objects, which are never loaded")
-        if dtype.kind not in "fiu":
-            _refuse(path, f"its elements are of type {dtype} and must be real numbers (float or integer)")
-        size = os.fstat(raw.fileno()).st_size
-        promised = raw.tell() + dtype.itemsize * math.prod(shape)
-        if size != promised:
-            _refuse(path, f"its header promises {promised} bytes (shape {shape}, {dtype}), the file has {size}")
-        raw.seek(0)
-        array: NDArray[Any] = np.load(raw, allow_pickle=False)
-    return array
+def _check_claims(
+    path: str | os.PathLike[str], dtype: np.dtype[Any], shape: tuple[int, ...], start: int, size: int
+) -> None:
+    """Refuse what inputs do not have, and data from byte `start` on that do not fill a file of `size` bytes."""
+    if dtype.hasobject:
+        _refuse(path, "it holds pickled Python objects, which are never loaded")
+    if dtype.kind not in "fiu":
+        _refuse(path, f"its elements are of type {dtype} and must be real numbers (float or integer)")
+    if len(shape) != 2:
+        _refuse(path, f"it has {len(shape)} dimension(s), shape {shape}, and must have 2 (examples, features)")
+    if 0 in shape:
+        _refuse(path, f"it is empty, shape {shape}, and must hold at least one example of one feature")
+    promised = start + dtype.itemsize * math.prod(shape)
+    if size != promised:
+        _refuse(path, f"its header promises {promised} bytes (shape {shape}, {dtype}), the file has {size}")
 
 
 def _read_header(raw: BinaryIO, path: str | os.PathLike[str]) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """Return the type and the shape; formats beyond 2.0 exist for named fields only, which are no inputs."""
-    head = raw.read(len(_NPY_MAGIC))
+    """Return the type and the shape, or say what the file is instead."""
+    head = raw.read(len(MAGIC))
     raw.seek(0)
-    if head != _NPY_MAGIC:
+    if head != MAGIC:
         _refuse(
             path, "it is " + ("a zip archive (.npz?)" if head.startswith(b"PK") else "text, a pickle or another format")
         )
     try:
-        version = np.lib.format.read_magic(raw)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(raw)
-        else:
-            shape, _, dtype = np.lib.format.read_array_header_2_0(raw)
-    except (ValueError, TypeError, SyntaxError, EOFError) as error:
-        _refuse(path, f"its header is damaged ({' '.join(str(error).split())[:120]})")
-    if any(count < 0 for count in shape):
-        _refuse(path, f"its header has a negative count, shape {shape}")
-    return dtype, shape
+        return read_header(raw)
+    except ValueError as error:
+        _refuse(path, str(error) if "header" in str(error) else f"its header is damaged ({error})")
 
 
 def _refuse(path: str | os.PathLike[str], reason: str) -> NoReturn:
