@@ -31,6 +31,7 @@ _NAMES = {
     "one_step_errors": "approxmm.propagation",
     "predict_compounding": "approxmm.propagation",
     "product_error": "approxmm.products",
+    "read_model": "approxmm.interop",
     "simulate": "approxmm.propagation",
     "train": "approxmm.engine",
 }

@@ -79,7 +79,7 @@ class Network:
         cls,
         widths: Sequence[int],
         *,
-        activation: str = "relu",
+        activation: str | tuple[str, ...] = "relu",
         init: str = "he",
         bias_std: float = 0.0,
         seed: int = 0,
@@ -91,8 +91,10 @@ class Network:
         ----------
         widths : sequence of int
             Input size, hidden sizes, output size: L + 1 numbers for L layers.
-        activation, init : str
-            Names; `init` sets the variance: ``he`` 2/n_in, ``lecun`` 1/n_in, ``glorot`` 2/(n_in + n_out).
+        activation : str or tuple of str
+            As for the class.
+        init : str
+            It sets the variance: ``he`` 2/n_in, ``lecun`` 1/n_in, ``glorot`` 2/(n_in + n_out).
         bias_std : float
             Standard deviation of the biases; 0 gives zero biases.
         seed : int

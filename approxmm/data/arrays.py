@@ -40,9 +40,7 @@ def check_finite(array: NDArray[Any], name: str) -> None:
     )
 
 
-def load_inputs(
-    path: str | os.PathLike[str], features: int | None = None, *, max_bytes: int = CEILING
-) -> NDArray[Any]:
+def load_inputs(path: str | os.PathLike[str], features: int | None = None, *, max_bytes: int = CEILING) -> NDArray[Any]:
     """Read inputs from a `.npy` file.
 
     Parameters

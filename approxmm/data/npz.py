@@ -45,10 +45,9 @@ def read_npz(path: str | os.PathLike[str], max_bytes: int = CEILING) -> dict[str
         If it is no sound archive of plain arrays, or its arrays take more than `max_bytes`. Sizes are checked before
         memory is taken: a claim beyond the file's real content, or the ceiling, costs nothing.
     """
-    with open_binary(path, "an .npz file") as file, _one_line_errors(path):
-        with zipfile.ZipFile(file) as archive:
-            members = check_members(archive, file, max_bytes)
-            return {_array_name(member): _array(archive, member) for member in members}
+    with open_binary(path, "an .npz file") as file, _one_line_errors(path), zipfile.ZipFile(file) as archive:
+        members = check_members(archive, file, max_bytes)
+        return {_array_name(member): _array(archive, member) for member in members}
 
 
 def check_members(archive: zipfile.ZipFile, file: BinaryIO, max_bytes: int) -> list[zipfile.ZipInfo]:

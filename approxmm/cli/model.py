@@ -1,0 +1,53 @@
+"""A user's own model on the command line: the options that say how to read it, and the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from approxmm.cli.console import warn
+
+if TYPE_CHECKING:
+    from approxmm.interop import Model
+    from approxmm.network import Network
+
+__all__ = ["LayerNames", "activation_names", "open_model", "open_network"]
+
+LayerNames = Annotated[
+    str | None,
+    typer.Option("--layers", help="Of a state dict: the dense layers to take, in order, as fc1,fc2,out."),
+]
+
+
+def activation_names(text: str | None) -> str | tuple[str, ...] | None:
+    """Return ``tanh`` as one name, ``tanh,relu`` as one for each hidden layer."""
+    if text is None or "," not in text:
+        return text
+    return tuple(name.strip() for name in text.split(","))
+
+
+def open_model(path: Path, activation: str | None = None, layers: str | None = None) -> Model:
+    """Read a model and report all that is in it; errors as for `approxmm.read_model`."""
+    from approxmm.interop import read_model
+
+    names = None if layers is None else [name.strip() for name in layers.split(",")]
+    return read_model(path, activation=activation_names(activation), layers=names)
+
+
+def open_network(
+    path: Path, activation: str | None = None, layers: str | None = None, *, quiet: bool = False
+) -> Network:
+    """Read a model that can be propagated, and say on stderr what was assumed, converted or left off.
+
+    Raises
+    ------
+    NotAvailableError
+        If something in it cannot be propagated.
+    """
+    model = open_model(path, activation, layers)
+    network = model.network
+    for note in model.notes:
+        warn(f"note: {note}", quiet=quiet)
+    return network

@@ -1,0 +1,20 @@
+"""Arrays in an `.npz` file: this package's own networks, or a state dict saved by `numpy.savez`."""
+
+from __future__ import annotations
+
+from approxmm.data.npz import read_npz
+from approxmm.interop.named import named_parts
+from approxmm.interop.reading import Reading, Source
+from approxmm.interop.stored import Stored
+from approxmm.network import stored_activation
+
+__all__ = ["read"]
+
+
+def read(source: Source) -> Reading:
+    """Return the layers of an `.npz` file; errors as for `read_npz` and `named_parts`."""
+    arrays = read_npz(source.path, source.max_bytes)
+    activation = stored_activation(arrays, "relu") if "activation" in arrays else None
+    stored = {name: Stored.of(array) for name, array in arrays.items() if name != "activation"}
+    parts = named_parts(stored, source.name, stored_order=True, layers=source.layers, activation=activation)
+    return Reading(parts, f"NumPy archive of {len(stored)} arrays", by_name=True)
