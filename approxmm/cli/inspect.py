@@ -51,7 +51,8 @@ def _text(model: Model, command: str | None) -> str:
         widths = " – ".join(map(str, _ends(network.widths)))
         weights = _bytes(sum(W.nbytes for W in network.weights))
         pieces.append(f"Can be propagated: {network.depth} layers, {widths}, {network.dtype}, {weights} of weights.")
-    pieces += [_wrapped("Note: ", note) for note in model.notes]
+    if model.notes:
+        pieces.append("\n".join(_wrapped("Note: ", note) for note in model.notes))
     if model.obstacles:
         lines = [
             _wrapped("  ", f"{o.name} ({o.kind}): {o.reason}.")
@@ -67,23 +68,26 @@ def _text(model: Model, command: str | None) -> str:
 
 def _table(entries: list[dict[str, Any]]) -> str:
     """Return one line for each thing found; sizes of the weights only where there are any."""
-    header = ["", "name", "kind", "shape", "parameters", "type", "becomes"]
+    header = ["name", "kind", "shape", "parameters", "type", "becomes"]
     sized = any("frobenius_norm" in entry for entry in entries)
     rows = [_row(entry, sized) for entry in entries]
     return text_table([*header, "‖W‖", "row norm", "memory"] if sized else header, rows)
 
 
 def _row(entry: dict[str, Any], sized: bool) -> list[str]:
-    is_layer = entry["role"] == "layer"
-    into = f"folded into layer {entry['layer']}" if entry["role"] == "folded" else entry["role"]
+    is_layer, number = entry["role"] == "layer", entry["layer"]
+    becomes = {
+        "layer": f"layer {number}",
+        "folded": f"folded into layer {number}",
+        "activation": f"activation {entry['activation']}",
+    }.get(entry["role"], entry["role"])
     row = [
-        str(entry["layer"]) if is_layer else "",
         _short(entry["name"]),
         _short(entry["kind"]),
         " × ".join(map(str, entry["shape"])),
         f"{entry['parameters']:,}" if entry["parameters"] else "",
         entry["dtype"],
-        f"layer {entry['layer']}" if is_layer else into,
+        becomes,
     ]
     if not sized:
         return row

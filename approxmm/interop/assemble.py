@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,7 @@ def assemble(
         chain.add(part)
     chain.finish()
     names = _activations(chain, source, activation)
+    chain.settle(names)
     network = None
     if not chain.obstacles:
         try:
@@ -69,10 +71,10 @@ def assemble(
 class _Chain:
     """The layers so far and what follows the last of them."""
 
-    def __init__(self, replace: bool, parts: Sequence[Part]) -> None:
-        self.replace = replace  # the user names an activation for those that the package does not have
+    def __init__(self, substitute: bool, parts: Sequence[Part]) -> None:
+        self.substitute = substitute  # the user names an activation for those that the package does not have
         # Around an obstacle shapes need not chain; that is no second one.
-        self.broken = any(isinstance(part, Obstacle) and not (part.stand_in and replace) for part in parts)
+        self.broken = any(isinstance(part, Obstacle) and not (part.stand_in and substitute) for part in parts)
         self.layers: list[Dense] = []
         self.after: list[str | None] = []  # the activation after each layer; None where there is none
         self.open = False  # whether an activation was left to the user
@@ -83,7 +85,7 @@ class _Chain:
         self.notes: list[str] = []
 
     def add(self, part: Part) -> None:
-        if isinstance(part, Obstacle) and part.stand_in and self.replace:
+        if isinstance(part, Obstacle) and part.stand_in and self.substitute:
             self.notes.append(f"{part.name} ({part.kind}) is replaced by the activation that was given")
             part = Phi(name=part.name, kind=part.kind, activation=None)
         if self.heads and isinstance(part, (Affine, Phi)):
@@ -124,8 +126,20 @@ class _Chain:
         if stored:
             self.notes.append(f"{' and '.join(stored)} weights are computed with in float32")
 
+    def settle(self, names: Sequence[str]) -> None:
+        """Write into the report which activations stand between the layers, and what after the last one is left off."""
+        depth = len(self.layers)
+        for i, item in enumerate(self.found):
+            number = item.layer or 0
+            beyond = (item.role, number) in (("activation", depth), ("folded", depth + 1))
+            if beyond:
+                self.found[i] = replace(item, role="left off")
+            elif item.role == "activation":
+                self.found[i] = replace(item, activation=names[number - 1])
+
     def _note(self, part: Part, role: str, layer: int | None = None) -> None:
-        self.found.append(Found(part.name, part.kind, part.shape, part.parameters, part.dtype, role, layer))
+        phi = part.activation if isinstance(part, Phi) else None
+        self.found.append(Found(part.name, part.kind, part.shape, part.parameters, part.dtype, role, layer, phi))
 
     def _refuse(self, part: Part, reason: str, remedy: str) -> None:
         if self.broken:

@@ -28,7 +28,9 @@ class Found:
         ``layer``, ``activation``, ``folded`` (into a neighbouring layer, exactly), ``no effect``, ``left off`` (after
         the last layer), ``not used`` (as asked), ``obstacle``, or ``not checked`` (beside an obstacle).
     layer : int or None
-        Which layer of the network it is, counted from 1.
+        Which layer of the network it is, follows or is folded into, counted from 1.
+    activation : str or None
+        Of an activation, its name.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Found:
     dtype: str
     role: str
     layer: int | None = None
+    activation: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +108,8 @@ class Model:
             return entry
         W = self.chain.weights[item.layer - 1]
         squares = np.einsum("ij,ij->i", W, W, dtype=np.float64)
-        last = item.layer == self.chain.depth
-        names = self.chain.activation
-        name = names if isinstance(names, str) else (*names, "")[item.layer - 1]
         return entry | {
-            "activation": None if last else name,
-            "bytes": W.nbytes + self.chain.bias(item.layer).nbytes,
+            "bytes": W.nbytes + (0 if self.chain.biases is None else self.chain.biases[item.layer - 1].nbytes),
             "frobenius_norm": float(np.sqrt(squares.sum())),
             "mean_row_norm": float(np.sqrt(squares).mean()),
             "largest_row_norm": float(np.sqrt(squares.max())),

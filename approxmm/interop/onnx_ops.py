@@ -93,7 +93,7 @@ def _matmul(graph: Graph, node: Any, value: str) -> Part:
 
 def _quantised(graph: Graph, node: Any) -> str:
     makers = [graph.made_by[name] for name in node.input if name in graph.made_by]
-    quantised = [graph.op(maker) for maker in makers if "Quantize" in graph.op(maker)]
+    quantised = [graph.op(maker) for maker in makers if "quantize" in graph.op(maker).lower()]
     return f": it comes out of {quantised[0]}, so the model is quantised" if quantised else ""
 
 
