@@ -115,7 +115,10 @@ class _Chain:
             self.obstacle(
                 Obstacle(name="model", kind="-", reason="it holds no dense layer", remedy="give a feed-forward network")
             )
-        left = [head.name if head.kind in head.name else f"{head.name} ({head.kind})" for head in self.heads]
+        left = [
+            head.name if head.kind.rpartition(".")[2] in head.name else f"{head.name} ({head.kind})"
+            for head in self.heads
+        ]
         if self.after and self.after[-1] not in (None, "linear"):
             left.insert(0, f"the activation {self.after[-1]}" if self.after[-1] != _UNSTATED else "an activation")
         if self.waiting is not None and self.layers:

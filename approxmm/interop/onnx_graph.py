@@ -127,7 +127,7 @@ def attribute(node: Any, name: str, default: Any) -> Any:
                 return entry.s.decode("utf-8", "replace")
             if entry.type == 4:
                 return entry.t
-            return list(entry.ints)
+            return list(entry.floats if entry.type == 6 else entry.ints)
     return default
 
 

@@ -139,6 +139,13 @@ def _batch_norm(graph: Graph, node: Any, value: str) -> Part:
     )
 
 
+def _scaler(graph: Graph, node: Any, value: str) -> Part:
+    offset, scale = (np.asarray(attribute(node, name, [0.0]), dtype=np.float64) for name in ("offset", "scale"))
+    return Affine(
+        name=graph.name(node), kind="Scaler", parameters=offset.size + scale.size, scale=scale, shift=-offset * scale
+    )
+
+
 def _phi(activation: str) -> _Handler:
     return lambda graph, node, value: Phi(name=graph.name(node), kind=node.op_type, activation=activation)
 
@@ -207,6 +214,7 @@ _HANDLERS: dict[str, _Handler] = {
     "MatMul": _matmul,
     **{op: _affine(op) for op in ("Add", "Sub", "Mul", "Div")},
     "BatchNormalization": _batch_norm,
+    "ai.onnx.ml.Scaler": _scaler,
     "Relu": _phi("relu"),
     "Tanh": _phi("tanh"),
     "Sigmoid": _phi("sigmoid"),
