@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from approxmm.cli.console import emit, guarded, text_table
-from approxmm.cli.model import LayerNames, open_model
+from approxmm.cli.model import Activation, LayerNames, open_model
 from approxmm.cli.options import AsJson, Debug, Quiet
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ _DATA_BY_WIDTH = {64: "digits", 784: "mnist"}
 @guarded
 def inspect(
     model: Annotated[Path, typer.Argument(help="A file: .npz, .safetensors, .onnx, .pt or .pth.")],
-    activation: Annotated[
-        str | None,
-        typer.Option(help="What stands between the layers where the file does not say it: relu, or tanh,relu."),
-    ] = None,
+    activation: Activation = None,
     layers: LayerNames = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -93,7 +90,7 @@ def _row(entry: dict[str, Any], sized: bool) -> list[str]:
         return row
     if not is_layer:
         return [*row, "", "", ""]
-    return [*row, f"{entry['frobenius_norm']:.4g}", f"{entry['mean_row_norm']:.3g}", _bytes(entry["bytes"])]
+    return [*row, _number(entry["frobenius_norm"]), _number(entry["mean_row_norm"]), _bytes(entry["bytes"])]
 
 
 def _next_command(model: Model, path: str, activation: str | None, layers: str | None) -> str | None:
@@ -112,6 +109,10 @@ def _ends(widths: tuple[int, ...]) -> list[Any]:
 
 def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:24]}…{text[-15:]}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
 
 
 def _bytes(count: int) -> str:

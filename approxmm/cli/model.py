@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from approxmm.cli.console import warn
+from approxmm.errors import InputError
 
 if TYPE_CHECKING:
     from approxmm.interop import Model
     from approxmm.network import Network
 
-__all__ = ["LayerNames", "activation_names", "open_model", "open_network"]
+__all__ = ["Activation", "LayerNames", "OwnModel", "activation_names", "open_model", "open_network", "refuse_layers"]
 
+OwnModel = Annotated[
+    Path | None, typer.Argument(help="A model (.npz, .safetensors, .onnx, .pt); without it, a random stack.")
+]
+Activation = Annotated[
+    str | None,
+    typer.Option(
+        help="Between layers, where the model does not say it or there is none (default: relu); or tanh,relu."
+    ),
+]
 LayerNames = Annotated[
     str | None,
     typer.Option("--layers", help="Of a state dict: the dense layers to take, in order, as fc1,fc2,out."),
@@ -26,6 +36,12 @@ def activation_names(text: str | None) -> str | tuple[str, ...] | None:
     if text is None or "," not in text:
         return text
     return tuple(name.strip() for name in text.split(","))
+
+
+def refuse_layers(layers: str | None) -> None:
+    """Refuse names of layers where there is no model."""
+    if layers is not None:
+        raise InputError(f"--layers {layers} chooses among the layers of a model; name its file, or leave it out")
 
 
 def open_model(path: Path, activation: str | None = None, layers: str | None = None) -> Model:

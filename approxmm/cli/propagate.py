@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from approxmm.cli.console import Advance, emit, guarded, progress_bar, warn
-from approxmm.cli.model import LayerNames, activation_names, open_network
+from approxmm.cli.model import Activation, LayerNames, OwnModel, activation_names, open_network, refuse_layers
 from approxmm.cli.options import AsJson, DataDir, Debug, Options, Quiet, Seed, parse_options
 from approxmm.errors import InputError
 
@@ -23,18 +23,14 @@ __all__ = ["propagate"]
 
 @guarded
 def propagate(
-    network: Annotated[
-        Path | None, typer.Argument(help="A model (.npz, .safetensors, .onnx, .pt); without it, a random stack.")
-    ] = None,
+    network: OwnModel = None,
     method: Annotated[str, typer.Option(help="A name from `approxmm methods`.")] = "bernoulli",
     budget: Annotated[str, typer.Option(help="Fraction (0.1) or count (50) of the sampled side.")] = "0.1",
     option: Options = None,
     engine: Annotated[str, typer.Option(help="exact, onestep, simulate, or all that apply.")] = "all",
     width: Annotated[int, typer.Option(help="Width of a random stack.")] = 1000,
     depth: Annotated[int, typer.Option(help="Layers of a random stack.")] = 8,
-    activation: Annotated[
-        str | None, typer.Option(help="Of a random stack (relu if left out), or where the model does not say it.")
-    ] = None,
+    activation: Activation = None,
     layers: LayerNames = None,
     init: Annotated[str, typer.Option(help="Weights of a random stack: he, lecun, glorot.")] = "he",
     data: Annotated[str | None, typer.Option(help="Inputs: test examples of this data set.")] = None,
@@ -74,8 +70,7 @@ def propagate(
     if network is not None:
         stack = open_network(network, activation, layers, quiet=quiet or as_json)
     else:
-        if layers is not None:
-            raise InputError(f"--layers {layers} chooses among the layers of a model; name its file, or leave it out")
+        refuse_layers(layers)
         stack = _random_stack(given, width, depth, activation_names(activation) or "relu", init, seed)
     x = stack.check_inputs(given) if given is not None else _gaussian(samples, stack.widths[0], seed)
     everything = sample_output if sample_output is not None else network is None

@@ -46,7 +46,8 @@ def read_header(stream: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
             warnings.simplefilter("ignore")  # of the text's Python; what counts is the value
             shape, _, dtype = parse(text)
     except Exception as error:  # the text is parsed as Python, which has a dozen ways to fail
-        raise ValueError(f"its header is damaged ({' '.join(str(error).split())[:120]})") from error
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise ValueError(f"its header is damaged ({reason})") from error
     if any(count < 0 for count in shape):
         raise ValueError(f"its header has a negative count, shape {shape}")
     return dtype, shape

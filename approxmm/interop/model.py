@@ -107,14 +107,21 @@ class Model:
         if self.chain is None or item.role != "layer" or item.layer is None:
             return entry
         W = self.chain.weights[item.layer - 1]
-        squares = np.einsum("ij,ij->i", W, W, dtype=np.float64)
-        return entry | {
-            "bytes": W.nbytes + (0 if self.chain.biases is None else self.chain.biases[item.layer - 1].nbytes),
-            "frobenius_norm": float(np.sqrt(squares.sum())),
-            "mean_row_norm": float(np.sqrt(squares).mean()),
-            "largest_row_norm": float(np.sqrt(squares.max())),
-        }
+        bias = () if self.chain.biases is None else (self.chain.biases[item.layer - 1],)
+        return entry | {"bytes": sum(array.nbytes for array in (W, *bias)), **_norms(W)}
 
     def __repr__(self) -> str:
         what = repr(self.chain) if self.chain is not None else f"{len(self.obstacles)} obstacle(s)"
         return f"Model({self.source}, {self.format}: {what})"
+
+
+def _norms(W: np.ndarray) -> dict[str, float | None]:
+    """Return norms of a weight matrix; None for one beyond the range of a float."""
+    largest = float(np.abs(W).max()) or 1.0  # squares of the values themselves may overflow
+    squares = np.array([float(row @ row) for row in (np.asarray(row, dtype=np.float64) / largest for row in W)])
+    norms = {
+        "frobenius_norm": largest * float(np.sqrt(squares.sum())),
+        "mean_row_norm": largest * float(np.sqrt(squares).mean()),
+        "largest_row_norm": largest * float(np.sqrt(squares.max())),
+    }
+    return {name: norm if np.isfinite(norm) else None for name, norm in norms.items()}

@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from approxmm.data.files import open_binary
 from approxmm.data.npy import CEILING
 from approxmm.errors import DataError, InputError, MissingError
@@ -97,10 +99,12 @@ def read_model(
         name = type(source).__name__
         module = _object_reader(source)
     read = import_module(f"approxmm.interop.{module}").read
-    reading: Reading = read(Source(source, name, layers, max_bytes))
-    if layers is not None and not reading.by_name:
-        raise InputError(f"layers={list(layers)!r}: {name} states the order of its layers; leave it out")
-    return assemble(reading.parts, name, reading.format, activation, reading.notes)
+    # Where folding a scaling overflows, the network's own check names the value.
+    with np.errstate(over="ignore", invalid="ignore"):
+        reading: Reading = read(Source(source, name, layers, max_bytes))
+        if layers is not None and not reading.by_name:
+            raise InputError(f"layers={list(layers)!r}: {name} states the order of its layers; leave it out")
+        return assemble(reading.parts, name, reading.format, activation, reading.notes)
 
 
 def _file_reader(path: Path, max_bytes: int) -> str:

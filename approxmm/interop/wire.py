@@ -19,10 +19,13 @@ _CHILDREN: dict[int, dict[int, int]] = {
     _TENSOR: {},
 }
 _NUMBERS = (4, 9, 10)
+_FIELD = 8  # bytes that a field counts for: an empty one takes two, and an object in memory
 
 
 def structure_bytes(data: bytes, limit: int) -> int:
-    """Return how many bytes of an encoded model are not the numbers of its tensors; stops once above `limit`.
+    """Return how many bytes of an encoded model are not the numbers of its tensors.
+
+    Stops with more than `limit` once there are too many fields for it.
 
     Raises
     ------
@@ -35,8 +38,8 @@ def structure_bytes(data: bytes, limit: int) -> int:
         kind, start, end = stack.pop()
         while start < end:
             fields += 1
-            if 2 * fields > limit:  # a field takes two bytes at least
-                return 2 * fields
+            if _FIELD * fields > limit:
+                return _FIELD * fields
             field, first, start = _next_field(data, start, end)
             if kind == _TENSOR and field in _NUMBERS:
                 numbers += start - first

@@ -88,12 +88,12 @@ def test_the_order_of_definition_decides_where_the_file_keeps_it():
 
 def test_many_interchangeable_layers_end_in_an_error_not_in_a_search():
     arrays = state(*((f"{a}{b}", 4, 4) for a in "abcdefgh" for b in "xyzuv"), ("last", 5, 5), ("first", 5, 9))
-    with pytest.raises(DataError, match="too many ways|in no order"):
+    with pytest.raises(DataError, match="in too many ways"):
         read_model(dict(reversed(arrays.items())))
 
 
 def test_shapes_that_do_not_chain_are_listed_and_a_transposed_file_is_recognised():
-    with pytest.raises(DataError, match="chain in no order .*fc1 6→5, fc2 4→3.*name those that do"):
+    with pytest.raises(DataError, match=r"chain in no order .*fc1 6→5, fc2 4→3.*name those that do"):
         read_model(state(("fc1", 6, 5), ("fc2", 4, 3)))
     turned = {key: array.T for key, array in state(("fc1", 6, 5), ("fc2", 5, 3), bias=False).items()}
     with pytest.raises(DataError, match="transpose them, they chain the other way round"):
@@ -186,9 +186,11 @@ def test_own_files_keep_their_activation(tmp_path):
     for model in (read_model(tmp_path / "n.npz"), read_model(network)):
         assert model.network.activation == ("tanh", "gelu")
         assert model.notes == ()
-        for ours, theirs in zip(network.weights + network.biases, model.network.weights + model.network.biases, strict=True):
+        for ours, theirs in zip(
+            network.weights + network.biases, model.network.weights + model.network.biases, strict=True
+        ):
             np.testing.assert_array_equal(ours, theirs)
-    with pytest.raises(InputError, match="contradicts .*n.npz, which states 'gelu' after layer 2"):
+    with pytest.raises(InputError, match=r"contradicts .*n.npz, which states 'gelu' after layer 2"):
         read_model(tmp_path / "n.npz", activation=("tanh", "relu"))
     np.savez(tmp_path / "bad.npz", W1=np.eye(3), W2=np.eye(3), activation=np.array(["relu", "tanh"]))
     with pytest.raises(DataError, match="2 activations for 1 hidden layers"):
@@ -220,6 +222,14 @@ def test_the_report_holds_sizes_and_no_number_that_json_cannot_say():
     assert entry["mean_row_norm"] == pytest.approx(np.linalg.norm(weights, axis=1).mean())
 
 
+def test_norms_of_enormous_weights_do_not_overflow():
+    arrays = {"a.weight": np.full((2, 2), 1e300), "b.weight": np.full((1, 2), 1.5e308)}
+    first, _, second = read_model(arrays, activation="linear").to_dict()["layers"]
+    assert first["frobenius_norm"] == pytest.approx(2e300)
+    assert second["frobenius_norm"] is None
+    assert second["mean_row_norm"] == pytest.approx(1.5e308)
+
+
 def test_objects_and_files_without_a_reader(tmp_path):
     with pytest.raises(InputError, match="cannot read an object of type int; give a path"):
         read_model(3)
@@ -238,7 +248,7 @@ def test_objects_and_files_without_a_reader(tmp_path):
         (tmp_path / name).write_bytes(b"something of no format")
         with pytest.raises(InputError, match=words):
             read_model(tmp_path / name)
-    with pytest.raises(MissingError, match="model file .*absent.onnx does not exist; give the path of a .npz"):
+    with pytest.raises(MissingError, match=r"model file .*absent.onnx does not exist; give the path of a .npz"):
         read_model(tmp_path / "absent.onnx")
 
 
