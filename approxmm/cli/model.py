@@ -21,9 +21,7 @@ OwnModel = Annotated[
 ]
 Activation = Annotated[
     str | None,
-    typer.Option(
-        help="Between layers, where the model does not say it or there is none (default: relu); or tanh,relu."
-    ),
+    typer.Option(help="Between layers, where no model says it (default: relu); or one for each: tanh,relu."),
 ]
 LayerNames = Annotated[
     str | None,
