@@ -52,8 +52,8 @@ def open_model(path: Path, activation: str | None = None, layers: str | None = N
 
 def open_network(
     path: Path, activation: str | None = None, layers: str | None = None, *, quiet: bool = False
-) -> Network:
-    """Read a model that can be propagated, and say on stderr what was assumed, converted or left off.
+) -> tuple[Network, list[str]]:
+    """Return the network of a model and what was assumed, converted or left off, which is also said on stderr.
 
     Raises
     ------
@@ -64,4 +64,4 @@ def open_network(
     network = model.network
     for note in model.notes:
         warn(f"note: {note}", quiet=quiet)
-    return network
+    return network, list(model.notes)

@@ -68,10 +68,10 @@ def propagate(
     _check_outputs(plot, csv)
     given = _given_inputs(data, data_dir, inputs, samples)
     if network is not None:
-        stack = open_network(network, activation, layers, quiet=quiet or as_json)
+        stack, notes = open_network(network, activation, layers, quiet=quiet or as_json)
     else:
         refuse_layers(layers)
-        stack = _random_stack(given, width, depth, activation_names(activation) or "relu", init, seed)
+        stack, notes = _random_stack(given, width, depth, activation_names(activation) or "relu", init, seed), []
     x = stack.check_inputs(given) if given is not None else _gaussian(samples, stack.widths[0], seed)
     everything = sample_output if sample_output is not None else network is None
     with progress_bar("simulate", hidden=quiet or as_json) as advance:
@@ -88,13 +88,18 @@ def propagate(
         warn(f"left out: {reason}", quiet=quiet or as_json)
     _write_files(profiles, plot, csv)
     document = {
-        "network": {"widths": list(stack.widths), "activation": stack.activation, "file": network and str(network)},
+        "network": _described(stack, network, notes),
         "method": law.describe(),
         "seed": seed,
         "profiles": {name: profile.to_dict() for name, profile in profiles.items()},
         "unavailable": missing,
     }
     emit(document, "\n\n".join(str(profile) for profile in profiles.values()), as_json=as_json, quiet=quiet)
+
+
+def _described(stack: Network, file: Path | None, notes: list[str]) -> dict[str, Any]:
+    path = None if file is None else str(file)
+    return {"widths": list(stack.widths), "activation": stack.activation, "file": path, "notes": notes}
 
 
 def _trials_of(advance: Advance) -> Any:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from approxmm.errors import DataError, InputError
+from approxmm.interop.labels import label
 from approxmm.interop.order import chain_order, natural_key
 from approxmm.interop.parts import Dense, Inert, Obstacle, Part, Phi, dense
 from approxmm.interop.stored import Stored
@@ -97,7 +98,7 @@ def _grouped(arrays: Mapping[str, Stored]) -> dict[str, _Group]:
     """Return the arrays by the layer that they belong to: the name without its last piece."""
     groups: dict[str, _Group] = {}
     for full, array in arrays.items():
-        name = full.removesuffix(":0")  # TensorFlow numbers a variable's outputs
+        name = label(full).removesuffix(":0")  # TensorFlow numbers a variable's outputs
         match = _NUMBERED.fullmatch(name)
         if match:
             prefix, leaf = f"W{match[2]}", "kernel" if match[1] == "W" else "bias"

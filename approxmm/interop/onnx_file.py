@@ -6,6 +6,7 @@ from typing import Any
 
 from approxmm.data.files import open_binary
 from approxmm.errors import ApproxmmError, DataError, NotAvailableError
+from approxmm.interop.labels import label
 from approxmm.interop.onnx_graph import Graph
 from approxmm.interop.onnx_tensors import Tensors
 from approxmm.interop.onnx_walk import walk
@@ -46,7 +47,7 @@ def read(source: Source) -> Reading:
             "onnx.checker says what is wrong with it"
         ) from error
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
-    by = " ".join(f"{model.producer_name} {model.producer_version}".split())[:60]
+    by = label(f"{model.producer_name} {model.producer_version}".strip(), 60)
     return Reading(parts, f"ONNX model, operator set {opset}" + (f", by {by}" if by else ""), notes)
 
 

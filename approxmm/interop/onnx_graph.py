@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from approxmm.interop.labels import label
 from approxmm.interop.onnx_tensors import Tensors
 from approxmm.interop.stored import Stored
 
@@ -69,11 +70,11 @@ class Graph:
 
     def op(self, node: Any) -> str:
         """Return the operator, with its domain where that is not ONNX's own."""
-        return str(node.op_type if node.domain in _DEFAULT_DOMAINS else f"{node.domain}.{node.op_type}")
+        return label(node.op_type if node.domain in _DEFAULT_DOMAINS else f"{node.domain}.{node.op_type}", 80)
 
     def name(self, node: Any) -> str:
         """Return what the node calls itself, or the value that it makes."""
-        return str(node.name or (node.output[0] if node.output else "") or node.op_type)[:80]
+        return label(node.name or (node.output[0] if node.output else "") or node.op_type, 80)
 
     def data(self, node: Any) -> list[str]:
         """Return the inputs that are not constant."""

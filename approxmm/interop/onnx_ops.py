@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from approxmm.interop.labels import label
 from approxmm.interop.onnx_graph import Graph, attribute
 from approxmm.interop.parts import Affine, Head, Inert, Obstacle, Part, Phi, dense
 from approxmm.interop.stored import Stored
@@ -32,7 +33,9 @@ def part_of(graph: Graph, node: Any, value: str) -> Part:
     op = graph.op(node)
     others = [name for name in graph.data(node) if name != value]
     if others:
-        return obstacle(graph, node, f"it combines two paths of data ({value[:40]}, {others[0][:40]})", _ONLY_DENSE)
+        return obstacle(
+            graph, node, f"it combines two paths of data ({label(value, 40)}, {label(others[0], 40)})", _ONLY_DENSE
+        )
     handler = _HANDLERS.get(op)
     if handler is not None:
         return handler(graph, node, value)
@@ -147,7 +150,7 @@ def _scaler(graph: Graph, node: Any, value: str) -> Part:
 
 
 def _phi(activation: str) -> _Handler:
-    return lambda graph, node, value: Phi(name=graph.name(node), kind=node.op_type, activation=activation)
+    return lambda graph, node, value: Phi(name=graph.name(node), kind=graph.op(node), activation=activation)
 
 
 def _leaky(graph: Graph, node: Any, value: str) -> Part:
@@ -174,7 +177,7 @@ def _gelu(graph: Graph, node: Any, value: str) -> Part:
 
 
 def _inert(graph: Graph, node: Any, value: str) -> Part:
-    return Inert(name=graph.name(node), kind=node.op_type)
+    return Inert(name=graph.name(node), kind=graph.op(node))
 
 
 def _dropout(graph: Graph, node: Any, value: str) -> Part:
@@ -206,7 +209,7 @@ def _reshape(graph: Graph, node: Any, value: str) -> Part:
 
 
 def _head(graph: Graph, node: Any, value: str) -> Part:
-    return Head(name=graph.name(node), kind=node.op_type)
+    return Head(name=graph.name(node), kind=graph.op(node))
 
 
 _HANDLERS: dict[str, _Handler] = {

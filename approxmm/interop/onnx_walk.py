@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from approxmm.interop.elementwise import Region, find_region
+from approxmm.interop.labels import label
 from approxmm.interop.onnx_graph import Graph
 from approxmm.interop.onnx_ops import HANDLED, HEADS, obstacle, part_of
 from approxmm.interop.parts import Dense, Head, Inert, Obstacle, Part, Phi
@@ -95,7 +96,7 @@ def _phi_of(graph: Graph, region: Region) -> Part:
 def _branch(graph: Graph, value: str) -> Obstacle:
     readers = [graph.op(graph.nodes[i]) for i in graph.readers[value]]
     return Obstacle(
-        name=value[:80],
+        name=label(value, 80),
         kind="branch",
         reason=f"{len(readers)} paths leave it ({', '.join(readers[:4])}), as in a skip connection",
         remedy="only chains can be propagated, in which each layer reads the one before it",
@@ -106,7 +107,7 @@ def _no_single_input(graph: Graph) -> Obstacle:
     return Obstacle(
         name="model",
         kind="inputs",
-        reason=f"it has {len(graph.inputs)} inputs ({', '.join(graph.inputs[:4])[:80]})",
+        reason=f"it has {len(graph.inputs)} inputs ({label(', '.join(graph.inputs[:4]), 80)})",
         remedy="a chain has one: export the part behind one of them",
     )
 
@@ -154,7 +155,7 @@ def _inputs(graph: Graph, parts: list[Part]) -> tuple[list[Part], list[str]]:
         return [], [f"the inputs are declared as {sizes} each: the network is applied to each row of {n_in} numbers"]
     if math.prod(known) != n_in:
         wrong = Obstacle(
-            name=graph.inputs[0][:80],
+            name=label(graph.inputs[0], 80),
             kind="input",
             reason=f"it is declared with {sizes} numbers an example, and {first.name} takes {n_in}",
             remedy="export the model again",

@@ -12,6 +12,7 @@ from approxmm.errors import DataError
 __all__ = ["chain_order", "natural_key"]
 
 _MOST_STATES = 20_000
+_MOST_SERIES = 50
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -80,7 +81,7 @@ class _Orders:
         while stack and len(found) < 2:
             used, order = stack.pop()
             self.visited += 1
-            if self.visited > _MOST_STATES:
+            if self.visited > _MOST_STATES or len(self.series) > _MOST_SERIES:
                 raise DataError(
                     f"{total} layers can be ordered in too many ways; name them in order by --layers (layers=…)"
                 )

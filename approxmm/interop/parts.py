@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from approxmm.interop.labels import label
 from approxmm.interop.stored import Stored
 
 __all__ = ["Affine", "Dense", "Head", "Inert", "Obstacle", "Part", "Phi", "dense", "refused"]
@@ -86,7 +87,7 @@ class Obstacle(Part):
     stand_in: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.kind}): {self.reason}; {self.remedy}"
+        return f"{label(self.name, 80)} ({label(self.kind, 80)}): {self.reason}; {self.remedy}"
 
 
 def refused(part: Part, reason: str, remedy: str) -> Obstacle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +32,9 @@ def read(source: Source) -> Reading:
         If the file is damaged, holds anything but tensors and names, or unpacks to more than the limit.
     """
     try:
-        import torch
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its optional parts
+            import torch
     except ImportError as error:
         raise NotAvailableError(
             f"reading {source.name} needs PyTorch, which is not installed; install torch, or convert the file where "

@@ -65,7 +65,12 @@ def test_the_next_command_works_as_it_is_printed(mlp):
     arguments = document["next"].split()[1:]
     code, out, err = run(*arguments, "--engine", "onestep", "--samples", "2", "--json")
     assert (code, err) == (0, "")
-    assert json.loads(out)["network"] == {"widths": [64, 12, 8, 3], "activation": ["linear", "relu"], "file": str(mlp)}
+    assert json.loads(out)["network"] == {
+        "widths": [64, 12, 8, 3],
+        "activation": ["linear", "relu"],
+        "file": str(mlp),
+        "notes": [],
+    }
 
 
 def test_json_is_one_strict_document(mixed):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -88,6 +90,9 @@ def test_the_order_of_definition_decides_where_the_file_keeps_it():
 
 def test_many_interchangeable_layers_end_in_an_error_not_in_a_search():
     arrays = state(*((f"{a}{b}", 4, 4) for a in "abcdefgh" for b in "xyzuv"), ("last", 5, 5), ("first", 5, 9))
+    with pytest.raises(DataError, match="in too many ways"):
+        read_model(dict(reversed(arrays.items())))
+    arrays = state(("z", 4, 4), *((f"{a}{b}{c}", 4, 4) for a in "abcdefgh" for b in "xyzuv" for c in "pq"), ("a", 4, 5))
     with pytest.raises(DataError, match="in too many ways"):
         read_model(dict(reversed(arrays.items())))
 
@@ -220,6 +225,13 @@ def test_the_report_holds_sizes_and_no_number_that_json_cannot_say():
     weights = W.network.weights[0]
     assert entry["frobenius_norm"] == pytest.approx(np.linalg.norm(weights))
     assert entry["mean_row_norm"] == pytest.approx(np.linalg.norm(weights, axis=1).mean())
+
+
+def test_names_cannot_command_a_terminal():
+    model = read_model({"a\x1b[2J\n.weight": np.ones((2, 3)), "b\x07": np.ones(3)})
+    assert {item.name for item in model.found} == {r"a\x1b[2J\n", r"b\x07"}
+    assert "\x1b" not in json.dumps(model.to_dict(), ensure_ascii=False)
+    assert str(read_model({"x" * 500: np.ones(3)}).obstacles[0]).startswith("x" * 79 + "… (unknown)")
 
 
 def test_norms_of_enormous_weights_do_not_overflow():

@@ -112,6 +112,19 @@ def agree(model, network, dtype, shape=(7, 6)):
     np.testing.assert_allclose(found, expected, rtol=10 * tolerance, atol=tolerance * np.abs(expected).max())
 
 
+def test_the_comparison_sees_a_slope_that_is_off_by_a_millionth(read):
+    models = []
+    for slope in (0.25, 0.250001):
+        b = Builder()
+        b.node("MatMul", b.real(np.eye(6)))
+        b.node("PRelu", b.real([slope]))
+        b.node("MatMul", b.real(np.ones((6, 3))))
+        models.append(b.model())
+    agree(models[0], read(models[0]).network, np.float64)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        agree(models[1], read(models[0]).network, np.float64)
+
+
 def gelu_divided(b):
     x = b.value
     b.node("Div", b.real(np.sqrt(2.0)))
