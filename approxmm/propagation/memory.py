@@ -1,9 +1,10 @@
 """What a simulation holds in memory: known before it runs, and cut to stay below a limit.
 
-A simulation holds the weights and the inputs once, and for every worker the activations of one chunk, some trials of
-some inputs: three arrays of the widest layer, and where gradients are asked for two arrays for every layer. Chunks are
-cut by the network, the inputs and the limit alone; more workers than fit are not started. So results do not depend on
-the number of workers, and on the limit only, in rounding, where it is too small for the usual chunks.
+A simulation holds the weights and the inputs once, the exact values of all layers if the inputs are few, and for every
+worker the activations of one chunk, some trials of some inputs: three arrays of the widest layer, and where gradients
+are asked for two arrays for every layer. Chunks are cut by the network, the inputs and the limit alone; more workers
+than fit are not started. So results do not depend on the number of workers, and on the limit only, in rounding, where
+it is too small for the usual chunks.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = ["DEFAULT_LIMIT", "Cut", "Footprint", "Space", "estimate_memory", "pla
 DEFAULT_LIMIT = 2 * 2**30
 _ARRAY_BYTES = 4 * 2**20  # of one array of a chunk: two workers' three arrays share the processor's last cache
 _TRACE_BYTES = 128 * 2**20  # of all layers' arrays of a chunk, for gradients
+_EXACT_BYTES = 64 * 2**20  # of exact values that are kept: computing them again costs as much as many sampled rows
 _FEWEST_ROWS = 256  # below, a matrix product spends its time on packing the weights
 _SHARE = 16  # trials of a chunk that share the exact values of its inputs, where a minibatch is large
 _PACKING = 6 * 2**20  # what BLAS touches of its own buffers, a thread
@@ -53,25 +55,36 @@ class _Task:
     itemsize: int
 
     @property
+    def exact(self) -> int:
+        """Bytes of the exact values of an input, all layers."""
+        return self.itemsize * sum(self.widths[1:]) * (3 if self.gradient else 2)
+
+    @property
+    def keeps_exact(self) -> bool:
+        """Whether the exact values of all inputs are kept."""
+        return self.inputs * self.exact <= _EXACT_BYTES
+
+    @property
     def fixed(self) -> int:
-        """Bytes that are held once: weights, biases, inputs (as given and as computed with)."""
+        """Bytes that are held once."""
         weights = sum(n * m + m for n, m in zip(self.widths[:-1], self.widths[1:], strict=True))
-        return self.itemsize * weights + self.itemsize * self.inputs * self.widths[0]
+        kept = self.inputs * self.exact if self.keeps_exact else 0
+        return self.itemsize * (weights + self.inputs * self.widths[0]) + kept
 
     def rows_bytes(self, cut: Cut) -> int:
         """Bytes a worker holds."""
         widest, every = max(self.widths), sum(self.widths)
-        if self.gradient:
-            chunk, exact = 6 * widest + 2 * every + 8 * self.batch, 3 * every
-        else:
-            chunk, exact = 3 * widest, 3 * widest
-        return self.itemsize * (cut.rows * chunk + cut.inputs * exact) + _PACKING
+        chunk = 6 * widest + 2 * every + 8 * self.batch if self.gradient else 3 * widest
+        again = 0 if self.keeps_exact else self.exact if self.gradient else 3 * self.itemsize * widest
+        return self.itemsize * cut.rows * chunk + cut.inputs * again + _PACKING
 
     def usual_cut(self) -> Cut:
         """Return the cut for speed: arrays that stay in the cache, and exact values shared by many trials."""
         rows = max(_FEWEST_ROWS, _ARRAY_BYTES // (self.itemsize * max(self.widths)))
         if self.gradient:
             rows = min(rows, max(1, _TRACE_BYTES // (self.itemsize * (2 * sum(self.widths) + 5 * max(self.widths)))))
+        elif not self.keeps_exact:
+            rows *= 4
         batches = max(1, rows // (2 * _SHARE) // self.batch)
         inputs = min(self.inputs, batches * self.batch)
         return self._of_trials(inputs, max(rows // inputs, _SHARE if not self.gradient else _SHARE // 2))
@@ -99,6 +112,8 @@ class Footprint:
     Attributes
     ----------
     cut : Cut
+    keeps_exact : bool
+        Whether the exact values of all inputs and layers are kept.
     fixed, worker : int
         Bytes held once, and for each worker.
     workers : int
@@ -106,6 +121,7 @@ class Footprint:
     """
 
     cut: Cut
+    keeps_exact: bool
     fixed: int
     worker: int
     workers: int
@@ -162,7 +178,9 @@ def plan_memory(
     wanted = available_workers() if workers is None else workers
     chunks = -(-trials // cut.trials) * -(-inputs // cut.inputs)
     worker = task.rows_bytes(cut)
-    return Footprint(cut, task.fixed, worker, max(1, min(wanted, chunks, (limit - task.fixed) // worker)))
+    return Footprint(
+        cut, task.keeps_exact, task.fixed, worker, max(1, min(wanted, chunks, (limit - task.fixed) // worker))
+    )
 
 
 def estimate_memory(network: Network | Sequence[int], **options: Any) -> int:

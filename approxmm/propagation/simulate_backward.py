@@ -24,17 +24,19 @@ from approxmm.propagation.simulate_forward import Trace
 from approxmm.propagation.simulate_kernels import add_sums
 from approxmm.propagation.simulate_loss import Loss
 
-__all__ = ["ExactGradients", "sampled_backward"]
+__all__ = ["ExactValues", "sampled_backward"]
 
 
 @dataclass(frozen=True, eq=False)
-class ExactGradients:
+class ExactValues:
     """The exact values of some inputs at every layer: (size, n) arrays.
 
     Attributes
     ----------
-    inputs, pre, out, delta : lists of arrays
-        What enters each product, z, a, and the gradient with respect to z.
+    inputs, pre, out : lists of arrays
+        What enters each product, z, and a.
+    delta : list of arrays
+        The gradient with respect to z; empty without a loss.
     """
 
     inputs: list[np.ndarray]
@@ -43,21 +45,26 @@ class ExactGradients:
     delta: list[np.ndarray]
 
     @classmethod
-    def of(cls, network: Network, x: np.ndarray, rows: slice, loss: Loss) -> ExactGradients:
+    def of(cls, network: Network, x: np.ndarray, rows: slice, loss: Loss | None) -> ExactValues:
         """Compute them for the inputs `x`, which are `rows` of all inputs."""
         pre, out = (list(values) for values in zip(*exact_layers(network, x), strict=True))
-        delta = [loss.gradient(out[-1], rows)]
-        for k in range(network.depth - 1, 0, -1):
-            delta.insert(0, (delta[0] @ network.weights[k].T) * apply_slope(network.phi(k), pre[k - 1]))
-        return cls([x, *out[:-1]], pre, out, delta)
+        delta = [] if loss is None else [loss.gradient(out[-1], rows)]
+        for k in range(network.depth - 1 if delta else 0, 0, -1):
+            delta.append((delta[-1] @ network.weights[k].T) * apply_slope(network.phi(k), pre[k - 1]))
+        return cls([x, *out[:-1]], pre, out, delta[::-1])
+
+    def pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Return z and a, layer by layer."""
+        return zip(self.pre, self.out, strict=True)
 
     def squared_norms(self, batch: int) -> np.ndarray:
-        """Return ‖z‖², ‖a‖², ‖δ‖² and ‖g‖² of each layer, summed over inputs and minibatches, (L, 4)."""
-        norms = np.zeros((len(self.pre), 4))
-        for k, values in enumerate(zip(self.inputs, self.pre, self.out, self.delta, strict=True)):
-            s, *others = values
-            norms[k, :3] = [float(np.vdot(value, value)) for value in others]
-            for S, D in _minibatches(batch, s[None], others[-1][None]):
+        """Return ‖z‖² and ‖a‖² of each layer, with a loss also ‖δ‖² and ‖g‖², summed over inputs, (L, 2 or 4)."""
+        norms = np.zeros((len(self.pre), 4 if self.delta else 2))
+        for k, pair in enumerate(self.pairs()):
+            norms[k, :2] = [float(np.vdot(value, value)) for value in pair]
+        for k, delta in enumerate(self.delta):
+            norms[k, 2] = float(np.vdot(delta, delta))
+            for S, D in _minibatches(batch, self.inputs[k][None], delta[None]):
                 norms[k, 3] += float(_inner(S, S, D, D)[0])
         return norms
 
@@ -65,7 +72,7 @@ class ExactGradients:
 def sampled_backward(
     draws: Draws,
     chunk: Chunk,
-    exact: ExactGradients,
+    exact: ExactValues,
     trace: Trace,
     gradient: np.ndarray,
     space: Space,

@@ -9,7 +9,7 @@ import numpy as np
 
 from approxmm.parallel import map_in_order
 from approxmm.propagation.memory import Footprint, Space
-from approxmm.propagation.simulate_backward import ExactGradients, sampled_backward
+from approxmm.propagation.simulate_backward import ExactValues, sampled_backward
 from approxmm.propagation.simulate_draws import Chunk, Draws, exact_layers
 from approxmm.propagation.simulate_forward import Trace, exact_forward, sampled_forward
 from approxmm.propagation.simulate_loss import Loss
@@ -34,6 +34,7 @@ class Run:
     def __init__(self, draws: Draws, loss: Loss | None, footprint: Footprint, *, exact_forward: bool) -> None:
         self.draws, self.loss, self.footprint, self.exact_forward = draws, loss, footprint, exact_forward
         self._local = threading.local()
+        self._kept: dict[int, ExactValues] = {}
 
     @property
     def places(self) -> int:
@@ -45,11 +46,13 @@ class Run:
         network = self.draws.network
         norms = np.zeros((network.depth, self.places))
         for rows in self._blocks():
-            x = self.draws.inputs[rows]
-            if self.loss is not None:
-                norms += ExactGradients.of(network, x, rows, self.loss).squared_norms(self.draws.batch)
+            if self.loss is not None or self.footprint.keeps_exact:
+                exact = ExactValues.of(network, self.draws.inputs[rows], rows, self.loss)
+                if self.footprint.keeps_exact:
+                    self._kept[rows.start] = exact
+                norms += exact.squared_norms(self.draws.batch)
                 continue
-            for k, pair in enumerate(exact_layers(network, x)):
+            for k, pair in enumerate(exact_layers(network, self.draws.inputs[rows])):
                 norms[k] += [np.vdot(value, value) for value in pair]
         return norms
 
@@ -80,22 +83,20 @@ class Run:
         network, space = self.draws.network, self._space()
         sums = np.zeros((chunk.trials, network.depth, self.places, 3))
         products = np.zeros((chunk.trials // 2 if self.loss is not None else 0, network.depth))
-        x = self.draws.inputs[chunk.inputs]
+        x, kept = self.draws.inputs[chunk.inputs], self._kept.get(chunk.inputs.start)
         if self.loss is None:
-            sampled_forward(self.draws, chunk, exact_layers(network, x), space, sums, None)
+            exact_pairs = exact_layers(network, x) if kept is None else kept.pairs()
+            sampled_forward(self.draws, chunk, exact_pairs, space, sums, None)
         else:
-            exact = ExactGradients.of(network, x, chunk.inputs, self.loss)
+            exact = kept or ExactValues.of(network, x, chunk.inputs, self.loss)
             self._gradients(chunk, exact, self.loss, space, sums, products)
         return chunk, sums, products
 
     def _gradients(
-        self, chunk: Chunk, exact: ExactGradients, loss: Loss, space: Space, sums: np.ndarray, products: np.ndarray
+        self, chunk: Chunk, exact: ExactValues, loss: Loss, space: Space, sums: np.ndarray, products: np.ndarray
     ) -> None:
-        trace, values = Trace(), list(zip(exact.pre, exact.out, strict=True))
-        if self.exact_forward:
-            result = exact_forward(self.draws, chunk, values, space, sums, trace)
-        else:
-            result = sampled_forward(self.draws, chunk, values, space, sums, trace)
+        trace, run = Trace(), exact_forward if self.exact_forward else sampled_forward
+        result = run(self.draws, chunk, exact.pairs(), space, sums, trace)
         gradient = loss.gradient(result, chunk.inputs)
         sampled_backward(self.draws, chunk, exact, trace, gradient, space, sums, products)
 
