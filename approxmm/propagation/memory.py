@@ -75,7 +75,7 @@ class _Task:
         """Bytes a worker holds."""
         widest, every = max(self.widths), sum(self.widths)
         chunk = 6 * widest + 2 * every + 8 * self.batch if self.gradient else 3 * widest
-        again = 0 if self.keeps_exact else self.exact if self.gradient else 3 * self.itemsize * widest
+        again = 0 if self.keeps_exact else self.exact if self.gradient else 4 * self.itemsize * widest
         return self.itemsize * cut.rows * chunk + cut.inputs * again + _PACKING
 
     def usual_cut(self) -> Cut:
@@ -85,7 +85,7 @@ class _Task:
             rows = min(rows, max(1, _TRACE_BYTES // (self.itemsize * (2 * sum(self.widths) + 5 * max(self.widths)))))
         elif not self.keeps_exact:
             rows *= 4
-        batches = max(1, rows // (2 * _SHARE) // self.batch)
+        batches = max(1, rows // min(2 * _SHARE, self.trials) // self.batch)
         inputs = min(self.inputs, batches * self.batch)
         return self._of_trials(inputs, max(rows // inputs, _SHARE if not self.gradient else _SHARE // 2))
 
@@ -171,7 +171,7 @@ def plan_memory(
     if cut is None:
         needed = (task.fixed + task.rows_bytes(smallest)) / 2**30
         raise InputError(
-            f"the simulation of {len(widths) - 1} layers up to {max(widths)} wide needs {needed:.3g} GiB "
+            f"a network of {len(widths) - 1} layers up to {max(widths)} wide needs {needed:.3g} GiB "
             f"({task.fixed / 2**30:.3g} GiB for weights and inputs) but memory_limit allows {limit / 2**30:.3g} GiB; "
             f"raise it (--memory-limit {_round_up(needed)}), or take fewer layers or inputs, or smaller ones"
         )

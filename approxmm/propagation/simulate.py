@@ -119,7 +119,8 @@ def simulate(
     (uniform pairs, 8 layers, 100 trials; with 10 trials 78 %); take more trials, or give a precision.
     """
     started = time.perf_counter()
-    _check(trials, precision, confidence, batch, forward, gradient)
+    _check(trials, precision, confidence, batch)
+    _check_kind(dtype, forward, gradient)
     make_key(seed)
     plan = make_plan(network, method, sample_output=sample_output)
     random = any(law is not None and not law.claims.deterministic for law in plan)
@@ -158,7 +159,7 @@ def _until_precise(
         total = min(2 * total, most)
 
 
-def _check(trials: int, precision: float | None, confidence: float, batch: int, forward: str, gradient: object) -> None:
+def _check(trials: int, precision: float | None, confidence: float, batch: int) -> None:
     if not isinstance(batch, (int, np.integer)) or batch < 1:
         raise InputError(f"batch={batch} must be a whole number of at least 1")
     if not isinstance(trials, (int, np.integer)) or not 1 <= trials <= _MAX_TRIALS:
@@ -167,6 +168,11 @@ def _check(trials: int, precision: float | None, confidence: float, batch: int, 
         raise InputError(f"precision={precision} must lie in (0, 1): 0.01 means ± 1 % of the error")
     if not 0 < confidence < 1:
         raise InputError(f"confidence={confidence} must lie in (0, 1)")
+
+
+def _check_kind(dtype: Any, forward: str, gradient: object) -> None:
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise InputError(f"dtype={np.dtype(dtype)} must be float32 or float64")
     if forward not in ("sampled", "exact"):
         raise InputError(f"forward={forward!r} is unknown; choose sampled or exact")
     if forward == "exact" and gradient is None:

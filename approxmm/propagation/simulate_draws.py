@@ -53,7 +53,8 @@ def exact_layers(network: Network, x: np.ndarray) -> Iterator[tuple[np.ndarray, 
     """Yield each layer's exact (z, a), one at a time: all of them need not fit."""
     a = x
     for k, W in enumerate(network.weights, start=1):
-        z = a @ W + network.bias(k)
+        z = a @ W
+        z += network.bias(k)
         a = network.activate(k, z)
         yield z, a
 
