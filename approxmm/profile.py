@@ -203,7 +203,22 @@ class ErrorProfile:
                 f"{layer.layer:5d}  {figures.relative_error:14.6g}  {interval:24s}  "
                 f"{figures.cosine:6.4f}  {figures.norm_ratio:10.4g}"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._gradient_lines()])
+
+    def _gradient_lines(self) -> list[str]:
+        """Return a table of the gradients' errors, where the profile has them."""
+        lines = []
+        for layer in self.layers:
+            if layer.delta is not None and layer.weight_gradient is not None:
+                figures, interval = layer.weight_gradient, "–"
+                if figures.ci95 is not None:
+                    interval = f"[{figures.ci95[0]:.4g}, {figures.ci95[1]:.4g}]"
+                lines.append(
+                    f"{layer.layer:5d}  {figures.relative_error:14.6g}  {interval:24s}  {figures.cosine:6.4f}  "
+                    f"{layer.delta.relative_error:10.4g}  {layer.extra.get('gradient_bias', math.nan):10.4g}"
+                )
+        header = "layer  gradient error  95 % interval             cosine  delta error  gradient bias"
+        return [header, *lines] if lines else []
 
     def _described(self) -> str:
         return ", ".join(f"{name} {setting}" for name, setting in self.settings.items())

@@ -42,6 +42,14 @@ def propagate(
         float | None, typer.Option(help="Simulate until the last error's interval is within this fraction: 0.01.")
     ] = None,
     batch: Annotated[int, typer.Option(help="Inputs that share one draw of column-row pairs.")] = 1,
+    gradient: Annotated[
+        str | None,
+        typer.Option(help="Simulate gradients too: gaussian, labels (cross-entropy, of --data) or a .npy (B, n_out)."),
+    ] = None,
+    forward: Annotated[
+        str, typer.Option(help="sampled, or exact: only the backward products are sampled.")
+    ] = "sampled",
+    memory_limit: Annotated[float, typer.Option(help="GiB that the network and its simulation may take.")] = 2.0,
     sample_output: Annotated[
         bool | None, typer.Option(help="Sample the output layer's product too (default: in random stacks only).")
     ] = None,
@@ -60,6 +68,7 @@ def propagate(
 
     Example: approxmm propagate --method with_replacement --option probabilities=uniform --activation linear --depth 6
     """
+    from approxmm.cli.simulation import announce_simulation, gradient_option, memory_bytes
     from approxmm.methods import get_method
     from approxmm.propagation import Task
     from approxmm.propagation import propagate as run
@@ -67,22 +76,29 @@ def propagate(
     law = get_method(method, budget, **parse_options(option))
     _check_outputs(plot, csv)
     given = _given_inputs(data, data_dir, inputs, samples)
+    simulation = {
+        "trials": trials,
+        "precision": precision,
+        "batch": batch,
+        "gradient": gradient_option(gradient, data, data_dir, samples),
+        "forward": forward,
+        "seed": seed,
+        "workers": workers,
+        "memory_limit": memory_bytes(memory_limit),
+    }
+    examples = samples if given is None else len(given)
     if network is not None:
         stack, notes = open_network(network, activation, layers, quiet=quiet or as_json)
+        announce_simulation(list(stack.widths), examples, simulation, quiet=quiet)
     else:
         refuse_layers(layers)
+        widths = [width if given is None else given.shape[1], *[width] * depth]
+        announce_simulation(widths, examples, simulation, quiet=quiet)
         stack, notes = _random_stack(given, width, depth, activation_names(activation) or "relu", init, seed), []
     x = stack.check_inputs(given) if given is not None else _gaussian(samples, stack.widths[0], seed)
     everything = sample_output if sample_output is not None else network is None
     with progress_bar("simulate", hidden=quiet or as_json) as advance:
-        simulation = {
-            "trials": trials,
-            "precision": precision,
-            "batch": batch,
-            "seed": seed,
-            "workers": workers,
-            "progress": _trials_of(advance),
-        }
+        simulation["progress"] = _trials_of(advance)
         profiles, missing = run(Task(stack, law, x, everything, simulation), engine)
     for reason in missing.values():
         warn(f"left out: {reason}", quiet=quiet or as_json)

@@ -213,14 +213,20 @@ def select_bernoulli(
         return keep_all(index, scale, n)
     if state.uniform_mixture > 0.0:
         _mix(p, state.uniform_mixture)
-    fill_keep_probabilities(p, state.expected[layer])
+    # Only positive pairs go on, without branches: half of them vanish after a ReLU, which no branch predictor foresees.
+    positive = 0
+    for i in range(n):
+        index[positive] = i
+        p[positive] = p[i]
+        positive += p[i] > 0.0
+    fill_keep_probabilities(p[:positive], state.expected[layer])
     fill_uniform(key, uniforms)
     count = 0
-    for i in range(n):
-        if uniforms[i] < p[i]:
-            index[count] = i
-            scale[count] = 1.0 / p[i]
-            count += 1
+    for c in range(positive):
+        kept = uniforms[index[c]] < p[c]
+        index[count] = index[c]
+        scale[count] = 1.0 / p[c]
+        count += kept
     return count
 
 

@@ -16,6 +16,7 @@ from approxmm.network import Network
 from approxmm.propagation.simulate import simulate
 
 module = import_module("approxmm.propagation.simulate")  # the room exports the function under the same name
+memory = import_module("approxmm.propagation.memory")
 METHODS = cases((0.5,))
 NET = Network.random([7, 9, 8, 4], activation="relu", bias_std=0.3, seed=2)
 X = np.random.default_rng(5).normal(size=(5, 7))
@@ -25,10 +26,19 @@ def layers(*arguments, **options):
     return simulate(*arguments, **options).to_dict()["layers"]
 
 
+def cut_into(monkeypatch, rows, *, keep=True):
+    """Let chunks be of about this many rows, and exact values be kept or not."""
+    monkeypatch.setattr(memory, "_ARRAY_BYTES", 0)
+    monkeypatch.setattr(memory, "_FEWEST_ROWS", rows)
+    monkeypatch.setattr(memory, "_SHARE", 1)
+    if not keep:
+        monkeypatch.setattr(memory, "_EXACT_BYTES", 0)
+
+
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("method", METHODS, ids=label)
 def test_same_bits_for_any_number_of_threads(method, batch, monkeypatch):
-    monkeypatch.setattr(module, "_PIECE_BYTES", 4 * 8 * 9 * 5)  # four trials a piece
+    cut_into(monkeypatch, 20)  # four trials a chunk
     runs = [layers(NET, method, X, trials=50, seed=3, batch=batch, workers=w) for w in (1, 2, 4, None)]
     assert all(run == runs[0] for run in runs)
 
@@ -38,8 +48,8 @@ def test_same_bits_for_any_number_of_threads(method, batch, monkeypatch):
 def test_pieces_and_blocks_of_inputs_change_rounding_only(method, batch, monkeypatch):
     """Down to one input of one trial at a time: the draws are the same, so figures agree to rounding."""
     whole = simulate(NET, method, X, trials=40, seed=1, batch=batch)
-    for size in (1, 8 * 9 * 2, 8 * 9 * 12):
-        monkeypatch.setattr(module, "_PIECE_BYTES", size)
+    for rows, keep in ((1, True), (1, False), (7, True), (16, False)):
+        cut_into(monkeypatch, rows, keep=keep)
         cut = simulate(NET, method, X, trials=40, seed=1, batch=batch)
         for a, b in zip(whole.layers, cut.layers, strict=True):
             assert a.output.relative_error == pytest.approx(b.output.relative_error, rel=1e-11, abs=1e-28)
@@ -101,16 +111,28 @@ def test_figures_are_those_of_the_sampled_values():
             assert figures.cosine == pytest.approx(cosine, rel=1e-10)
 
 
-def test_interval_is_student_t_over_trials():
-    from scipy import stats
+def test_interval_is_student_t_corrected_for_skewness():
+    """Hall's transform of the trials' own errors, solved by bisection instead of by its inverse."""
+    from scipy import optimize, stats
 
     method = get_method("dropout", 0.5)
     alone = [simulate(NET, method, X, trials=t, seed=4).layers[1].output.relative_error for t in range(1, 9)]
     each = np.diff(np.array([0.0, *(t * mean for t, mean in enumerate(alone, start=1))]))  # the trials' own errors
     mean, low_high = each.mean(), simulate(NET, method, X, trials=8, seed=4, confidence=0.9).layers[1].output.ci95
-    half = stats.t.ppf(0.95, 7) * each.std(ddof=1) / np.sqrt(8)
-    assert low_high == pytest.approx((max(0, mean - half), mean + half), rel=1e-8)
-    assert simulate(NET, method, X, trials=1).layers[1].output.ci95 == (0.0, np.inf)
+    sigma = each.std(ddof=1)
+    skewness = ((each - mean) ** 3).mean() / sigma**3
+    root = np.sqrt(8)
+
+    def transformed(T):
+        return T + skewness * (2 * T**2 + 1) / (6 * root) + skewness**2 * T**3 / 27 / 8
+
+    quantile = stats.t.ppf(0.95, 7)
+    solved = (optimize.brentq(lambda T, x: transformed(T) - x, -99, 99, args=(x,)) for x in (quantile, -quantile))
+    bounds = [mean - T * sigma / root for T in solved]
+    assert low_high == pytest.approx(bounds, rel=1e-8)
+    assert abs(sum(bounds) / 2 / mean - 1) > 1e-4  # it is not the symmetric interval
+    last = simulate(NET, method, X, trials=1).layers[1].output
+    assert (last.ci95, last.norm_ratio_ci95, last.cosine_ci95) == ((0.0, np.inf), (0.0, np.inf), (-1.0, 1.0))
 
 
 def test_precision_doubles_the_trials_until_it_is_met():
@@ -121,7 +143,9 @@ def test_precision_doubles_the_trials_until_it_is_met():
     trials = profile.settings["trials"]
     assert trials > 16
     assert (trials // 16).bit_count() == 1
-    coarse = simulate(NET, method, X, trials=trials // 2, seed=1, sample_output=True).layers[-1].output
+    # Under stopping the reported interval, which must be short, is one at 0.8 of the error rate.
+    half = simulate(NET, method, X, trials=trials // 2, seed=1, sample_output=True, confidence=0.96)
+    coarse = half.layers[-1].output
     assert (coarse.ci95[1] - coarse.ci95[0]) / 2 > 0.05 * coarse.relative_error
     direct = layers(NET, method, X, trials=trials, seed=1, sample_output=True)
     assert direct[-1]["relative_error"] == pytest.approx(last.relative_error, rel=1e-12)
@@ -150,10 +174,10 @@ def test_inputs_of_a_minibatch_share_a_draw_of_pairs():
 
 
 def test_progress_counts_trials(monkeypatch):
-    monkeypatch.setattr(module, "_PIECE_BYTES", 8 * 9 * 5 * 10)
+    cut_into(monkeypatch, 50)
     calls = []
     simulate(NET, get_method("dropout", 0.5), X, trials=35, progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(10, 35), (20, 35), (30, 35), (35, 35)]
+    assert calls == [(9, 35), (18, 35), (27, 35), (35, 35)]
 
 
 def test_exception_in_the_callers_progress_stops_the_run():
@@ -198,8 +222,8 @@ def test_bad_inputs_and_plans_are_named():
 
 
 def test_memory_is_bounded_by_blocks_of_inputs_not_by_their_number(monkeypatch):
-    """60,000 inputs: all layers of all inputs would take over 600 MB; scaled down tenfold together with the piece."""
-    monkeypatch.setattr(module, "_PIECE_BYTES", 2**20)
+    """60,000 inputs: all layers of all inputs would take over 600 MB; scaled down tenfold together with the chunk."""
+    cut_into(monkeypatch, 256, keep=False)
     network = Network.random([64, *[128] * 10, 10], seed=0)
     x = np.random.default_rng(0).normal(size=(6000, 64))
     method = get_method("dropout", 0.5)
