@@ -19,15 +19,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from approxmm.activations import Linear
-from approxmm.errors import InputError, NotAvailableError
+from approxmm.errors import NotAvailableError
 from approxmm.methods.contract import Method
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.network import Network
 from approxmm.profile import ErrorProfile, LayerError, Metrics, metrics_from_moments
-from approxmm.propagation.plan import describe_plan, make_plan
+from approxmm.propagation.plan import describe_plan, make_plan, require_linear
 
-__all__ = ["ErrorForm", "error_form", "exact_moments"]
+__all__ = ["exact_moments"]
 
 
 @dataclass
@@ -108,7 +107,7 @@ def exact_moments(
         If the activation is not linear, or a law depends on random activations.
     """
     started = time.perf_counter()
-    _require_linear(network)
+    require_linear(network)
     network = network.astype(np.float64)
     plan = make_plan(network, method, sample_output=sample_output)
     x = network.check_inputs(inputs)
@@ -124,106 +123,3 @@ def exact_moments(
         layers.append(LayerError(k, moments.metrics(exact), before_mask))
     settings = {**describe_plan(plan), "inputs": len(x)}
     return ErrorProfile("exact", tuple(layers), time.perf_counter() - started, settings)
-
-
-@dataclass(frozen=True, eq=False)
-class ErrorForm:
-    """The expected squared error at the output of a sampled linear network, as a quadratic form of the input.
-
-    Attributes
-    ----------
-    error : (n + 1, n + 1) float64 array
-        In homogeneous coordinates [a, 1]: E‖â_L − a_L‖² = [a, 1] error [a, 1]ᵀ.
-    exact : (n + 1, n + 1) float64 array
-        ‖a_L‖² likewise.
-    """
-
-    error: np.ndarray
-    exact: np.ndarray
-
-    def squared_errors(self, inputs: np.ndarray) -> np.ndarray:
-        """Return E‖â_L − a_L‖² for each row of `inputs` (B, n), float64 (B,)."""
-        return _quadratic(self.error, inputs)
-
-    def relative_errors(self, inputs: np.ndarray) -> np.ndarray:
-        """Return each input's E‖â_L − a_L‖² / ‖a_L‖², float64 (B,); infinite or NaN where a_L = 0."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            relative: np.ndarray = self.squared_errors(inputs) / _quadratic(self.exact, inputs)
-        return relative
-
-
-def error_form(network: Network, method: Method | Sequence[Method | None], *, sample_output: bool = False) -> ErrorForm:
-    """Return the output error for all inputs at once, by one pass from the last layer to the first.
-
-    With Q, X, P the forms of E‖â_L‖², E⟨â_L, a_L⟩ and ‖a_L‖², a product pulls each back by W · Wᵀ and a
-    scale of mean m = 1 + β and covariance Σ multiplies Q by m mᵀ + Σ and X by m 1ᵀ. What is carried instead of P
-    is the error's own form R = Q − X − Xᵀ + P, whose recursion R ← R + Q ∘ Σ + β1ᵀ ∘ (Q − X) + 1βᵀ ∘ (Q − Xᵀ) + ββᵀ ∘ Q
-    adds small terms instead of subtracting large ones.
-
-    Parameters and errors are as for `exact_moments`; every law must be blind to the data.
-    """
-    _require_linear(network)
-    network = network.astype(np.float64)
-    plan = make_plan(network, method, sample_output=sample_output)
-    size = network.widths[-1] + 1
-    identity = np.eye(size)
-    identity[-1, -1] = 0.0  # the constant coordinate is not part of the result
-    Q, X, R, P = identity.copy(), identity.copy(), np.zeros((size, size)), identity
-    for k in range(network.depth, 0, -1):
-        W, law = network.weights[k - 1], plan[k - 1]
-        if law is not None and law.claims.side == "output":
-            Q, X, R = _pull_scales(_blind_law(law, W, W.shape[1], k), Q, X, R)
-        H = _homogeneous(W, network.bias(k))
-        Q, X, R, P = (H @ form @ H.T for form in (Q, X, R, P))
-        if law is not None and law.claims.side == "inner":
-            Q, X, R = _pull_scales(_blind_law(law, W, W.shape[0], k), Q, X, R)
-    return ErrorForm(R, P)
-
-
-def _blind_law(method: Method, weights: np.ndarray, size: int, layer: int) -> ScaleMoments:
-    """Return the law of a data-blind method in homogeneous coordinates (the constant has scale 1)."""
-    if method.claims.reads != "nothing":
-        raise NotAvailableError(
-            f"method={method.name!r} at layer {layer}: its law depends on the activations, so no form in the input "
-            "exists; use the simulation, or probabilities that are blind to the data (uniform or weights)"
-        )
-    law = method.scale_moments(np.ones(size), weights)
-    return ScaleMoments(
-        mean=np.append(law.mean, 1.0),
-        diagonal=np.append(law.diagonal, 0.0),
-        common=law.common,
-        support=np.append(law.support, 0.0),
-        dense=None if law.dense is None else np.pad(law.dense, (0, 1)),
-    )
-
-
-def _pull_scales(
-    law: ScaleMoments, Q: np.ndarray, X: np.ndarray, R: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    m, beta = law.mean[:, None], law.mean[:, None] - 1.0
-    sigma_q = law.covariance_hadamard(Q)
-    R = R + sigma_q + beta * (Q - X) + beta.T * (Q - X.T) + beta * beta.T * Q
-    return sigma_q + Q * m * m.T, m * X, R
-
-
-def _homogeneous(weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    n, m = weights.shape
-    H = np.zeros((n + 1, m + 1))
-    H[:n, :m], H[n, :m], H[n, m] = weights, bias, 1.0
-    return H
-
-
-def _quadratic(form: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    a = np.column_stack([np.atleast_2d(inputs).astype(np.float64), np.ones(len(np.atleast_2d(inputs)))])
-    if a.shape[1] != form.shape[0]:
-        raise InputError(f"inputs have {a.shape[1] - 1} features but the form takes {form.shape[0] - 1}")
-    values: np.ndarray = np.einsum("bi,bi->b", a @ form, a)
-    return values
-
-
-def _require_linear(network: Network) -> None:
-    if not all(isinstance(phi, Linear) for phi in network.phis):
-        raise NotAvailableError(
-            f"activation={network.activation!r}: exact moments exist for linear networks only; "
-            "use the simulation (--engine simulate) or --activation linear"
-        )
