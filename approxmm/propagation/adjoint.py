@@ -1,4 +1,4 @@
-"""The expected squared error of a sampled linear network for all inputs at once: one pass from the last layer to the first.
+"""The expected squared error of a sampled linear network for all inputs at once, by one pass from its end to its start.
 
 Behind any point of the network, what enters there is mapped to a_L by a matrix A, to the mean of â_L by A + D, and to
 the variance of â_L by a form V. Draws of different layers are independent, so with H a layer's weights
@@ -28,7 +28,7 @@ from approxmm.methods.contract import Method
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.network import Network
 from approxmm.parallel import ordered_map
-from approxmm.propagation.congruence import PieceMap, congruence
+from approxmm.propagation.congruence import PieceMap, Workspace, congruence
 from approxmm.propagation.plan import make_plan, require_linear
 from approxmm.propagation.scaled import Scaled
 
@@ -57,13 +57,15 @@ class ErrorForm:
     def squared_errors(self, inputs: np.ndarray) -> np.ndarray:
         """Return E‖â_L − a_L‖² for each row of `inputs` (B, n), float64 (B,); infinite where it overflows."""
         with np.errstate(over="ignore", under="ignore"):
-            return np.ldexp(_quadratic(self.error, inputs), _clipped(self.error_exponent))
+            errors: np.ndarray = np.ldexp(_quadratic(self.error, inputs), _clipped(self.error_exponent))
+        return errors
 
     def relative_errors(self, inputs: np.ndarray) -> np.ndarray:
         """Return each input's E‖â_L − a_L‖² / ‖a_L‖², float64 (B,); infinite or NaN where a_L = 0."""
         with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-            ratio: np.ndarray = _quadratic(self.error, inputs) / _quadratic(self.exact, inputs)
-            return np.ldexp(ratio, _clipped(self.error_exponent - self.exact_exponent))
+            ratio = _quadratic(self.error, inputs) / _quadratic(self.exact, inputs)
+            relative: np.ndarray = np.ldexp(ratio, _clipped(self.error_exponent - self.exact_exponent))
+        return relative
 
     def log10_relative_errors(self, inputs: np.ndarray) -> np.ndarray:
         """Return the decimal logarithms of `relative_errors`, finite where the errors overflow, −inf for no error."""
@@ -101,13 +103,15 @@ def error_form(
     require_linear(network)
     network = network.astype(np.float64)
     plan = make_plan(network, method, sample_output=sample_output)
-    behind = _Behind.nothing(network.widths[-1], homogeneous=network.biases is not None)
+    biased = any(network.bias(k).any() for k in range(1, network.depth + 1))
+    behind = _Behind.nothing(network.widths[-1], homogeneous=biased)
     with ordered_map(workers) as run:
+        workspace = Workspace()
         for k in range(network.depth, 0, -1):
             W, law = network.weights[k - 1], plan[k - 1]
             if law is not None and law.claims.side == "output":
                 behind = behind.scaled_by(_blind_law(law, W, W.shape[1], k))
-            behind = behind.through(W, None if network.biases is None else network.bias(k), run)
+            behind = behind.through(W, network.bias(k) if biased else None, run, workspace)
             if law is not None and law.claims.side == "inner":
                 behind = behind.scaled_by(_blind_law(law, W, W.shape[0], k))
     return behind.form()
@@ -126,7 +130,7 @@ class _Behind:
     bias : Scaled (n [+ 1], n_L) or None
         D; None where no law has been biased so far.
     spread : Scaled (n [+ 1], n [+ 1])
-        S. Its array belongs to this object and is overwritten by the next step.
+        S. Arrays belong to this object alone, and the next step writes into them.
     common : float
         γ; in homogeneous coordinates B stands without its last row.
     """
@@ -148,21 +152,20 @@ class _Behind:
         """B = A + D."""
         return self.exact if self.bias is None else self.exact + self.bias
 
-    def through(self, W: np.ndarray, b: np.ndarray | None, run: PieceMap) -> _Behind:
-        """Return what is behind the product with these weights."""
+    def through(self, W: np.ndarray, b: np.ndarray | None, run: PieceMap, workspace: Workspace) -> _Behind:
+        """Return what is behind the product with these weights; this object's arrays go to the workspace."""
         H = Scaled(W if b is None else _homogeneous(W, b)).balanced()
         factors = [self.exact] if self.bias is None else [self.exact, self.bias]
-        pulled, products = congruence(
-            H.values, None if self.spread.is_zero else self.spread.values, [F.values for F in factors], run
-        )
+        spread = None if self.spread.is_zero else self.spread.values
+        pulled, products = congruence(H.values, spread, [F.values for F in factors], run, workspace)
         maps = [Scaled(M, F.exponent + H.exponent).balanced() for M, F in zip(products, factors, strict=True)]
-        if pulled is None:
-            spread = Scaled(np.zeros((len(H.values),) * 2)).balanced()
-        else:
-            spread = Scaled(pulled, self.spread.exponent + 2 * H.exponent).balanced()
-        moved = _Behind(len(W), maps[0], maps[1] if self.bias is not None else None, spread, self.common)
+        pulled = np.zeros((len(H.values),) * 2) if pulled is None else pulled
+        form = Scaled(pulled, self.spread.exponent + 2 * H.exponent).balanced()
+        moved = _Behind(len(W), maps[0], maps[1] if self.bias is not None else None, form, self.common)
         if b is not None and self.common != 0:
-            return moved._with_border(Scaled(b @ self.mean.values[:-1], self.mean.exponent))
+            moved = moved._with_border(Scaled(b @ self.mean.values[:-1], self.mean.exponent))
+        for old in (self.spread, *factors):
+            workspace.give(old.values)
         return moved
 
     def _with_border(self, u: Scaled) -> _Behind:
@@ -190,7 +193,7 @@ class _Behind:
         return _Behind(self.size, self.exact, bias, spread.balanced(), common)
 
     def _pooled(self, law: ScaleMoments, mean: Scaled) -> tuple[Scaled, float]:
-        """Return S and γ where the covariance is a diagonal and, if no mean differs from 1, one constant on all entries."""
+        """Return S and γ where the covariance is a diagonal plus, if all means are 1, one constant on all entries."""
         n, common, rows = self.size, float(law.common), mean.values[: self.size]
         norms = Scaled((1.0 + self.common) * np.einsum("ij,ij->i", rows, rows), 2 * mean.exponent)
         second = Scaled(np.diagonal(self.spread.values)[:n], self.spread.exponent) + norms

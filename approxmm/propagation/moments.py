@@ -23,55 +23,81 @@ from approxmm.errors import NotAvailableError
 from approxmm.methods.contract import Method
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.network import Network
-from approxmm.profile import ErrorProfile, LayerError, Metrics, metrics_from_moments
+from approxmm.parallel import ordered_map
+from approxmm.profile import ErrorProfile, LayerError, Metrics
+from approxmm.propagation.congruence import PieceMap, Workspace, congruence
 from approxmm.propagation.plan import describe_plan, make_plan, require_linear
+from approxmm.propagation.scaled import Scaled, metrics_from_scaled
 
 __all__ = ["exact_moments"]
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class _Moments:
     """Mean of the sampled activation for each input (B, n), and the average covariance (n, n)."""
 
-    mean: np.ndarray
-    covariance: np.ndarray
+    mean: Scaled
+    covariance: Scaled
 
-    def scale(self, method: Method, weights: np.ndarray, layer: int, read: np.ndarray) -> _Moments:
+    def scale(self, method: Method, weights: np.ndarray, layer: int, read: Scaled) -> _Moments:
         """Return the moments after multiplication by the method's scales, whose law reads the rows of `read`."""
         if method.claims.reads == "nothing":
-            law = method.scale_moments(self.mean[0], weights)
-            return self._scaled([law] * len(self.mean), shared=law)
-        if self.covariance.any():
+            return self._scaled_alike(method.scale_moments(np.ones(self.mean.values.shape[1]), weights))
+        if not self.covariance.is_zero:
             raise NotAvailableError(
                 f"method={method.name!r} at layer {layer}: its law depends on activations that are random there, "
                 "so no exact moments exist; use the simulation (--engine simulate) or a law that is blind to the data"
             )
-        return self._scaled([method.scale_moments(x, weights) for x in read], shared=None)
+        values, exponent = read.plain()
+        if exponent != 0:
+            raise NotAvailableError(
+                f"method={method.name!r} at layer {layer}: its law depends on activations of about 2^{exponent}, which "
+                "float64 does not hold; rescale the network's weights"
+            )
+        return self._scaled_each([method.scale_moments(x, weights) for x in values])
 
-    def _scaled(self, laws: Sequence[ScaleMoments], shared: ScaleMoments | None) -> _Moments:
-        mean = np.stack([law.mean * mu for law, mu in zip(laws, self.mean, strict=True)])
-        if shared is not None:
-            second = self.covariance + self.mean.T @ self.mean / len(self.mean)
-            covariance = shared.covariance_hadamard(second) + self.covariance * np.outer(shared.mean, shared.mean)
-        else:
-            covariance = sum(
-                law.covariance_hadamard(np.outer(mu, mu)) for law, mu in zip(laws, self.mean, strict=True)
-            ) / len(self.mean)
-        return _Moments(mean, covariance)
+    def _scaled_alike(self, law: ScaleMoments) -> _Moments:
+        """All inputs share one law."""
+        mean, count = self.mean.values, len(self.mean.values)
+        exponent = max(self.covariance.exponent, 2 * self.mean.exponent)
+        covariance = self.covariance.at(exponent)
+        second = covariance + Scaled(mean.T @ mean / count, 2 * self.mean.exponent).at(exponent)
+        covariance = law.covariance_hadamard(second) + covariance * np.outer(law.mean, law.mean)
+        return _Moments(Scaled(law.mean * mean, self.mean.exponent).balanced(), Scaled(covariance, exponent).balanced())
 
-    def through(self, weights: np.ndarray, bias: np.ndarray) -> _Moments:
-        """Return the moments after the product and the bias."""
-        return _Moments(self.mean @ weights + bias, weights.T @ self.covariance @ weights)
-
-    def metrics(self, exact: np.ndarray) -> Metrics:
-        """Return the four figures against the exact activations (B, n)."""
-        variance, count = float(np.trace(self.covariance)), len(exact)
-        return metrics_from_moments(
-            exact=float(np.vdot(exact, exact)) / count,
-            estimate=variance + float(np.vdot(self.mean, self.mean)) / count,
-            cross=float(np.vdot(self.mean, exact)) / count,
-            error=variance + float(((self.mean - exact) ** 2).sum()) / count,
+    def _scaled_each(self, laws: Sequence[ScaleMoments]) -> _Moments:
+        """Each input has a law of its own, and no covariance yet."""
+        pairs = list(zip(laws, self.mean.values, strict=True))
+        covariance = np.asarray(sum(law.covariance_hadamard(np.outer(mu, mu)) for law, mu in pairs)) / len(pairs)
+        mean = np.stack([law.mean * mu for law, mu in pairs])
+        return _Moments(
+            Scaled(mean, self.mean.exponent).balanced(), Scaled(covariance, 2 * self.mean.exponent).balanced()
         )
+
+    def through(self, weights: Scaled, bias: np.ndarray, run: PieceMap, workspace: Workspace) -> _Moments:
+        """Return the moments after the product and the bias; the covariance's array goes to the workspace."""
+        before = None if self.covariance.is_zero else self.covariance.values
+        after, _ = congruence(weights.values.T, before, [], run, workspace)
+        after = np.zeros((weights.values.shape[1],) * 2) if after is None else after
+        covariance = Scaled(after, self.covariance.exponent + 2 * weights.exponent).balanced()
+        workspace.give(self.covariance.values)
+        return _Moments(_affine(self.mean, weights, bias), covariance)
+
+    def metrics(self, exact: Scaled) -> Metrics:
+        """Return the four figures against the exact activations (B, n)."""
+        variance = Scaled(np.trace(self.covariance.values) * len(exact.values), self.covariance.exponent)
+        difference = self.mean + -exact
+        return metrics_from_scaled(
+            exact=exact.inner(exact),
+            estimate=variance + self.mean.inner(self.mean),
+            cross=self.mean.inner(exact),
+            error=variance + difference.inner(difference),
+        )
+
+
+def _affine(a: Scaled, weights: Scaled, bias: np.ndarray) -> Scaled:
+    product = Scaled(a.values @ weights.values, a.exponent + weights.exponent)
+    return (product.balanced() + Scaled(np.broadcast_to(bias, product.values.shape)).balanced()).balanced()
 
 
 def exact_moments(
@@ -80,6 +106,7 @@ def exact_moments(
     inputs: np.ndarray,
     *,
     sample_output: bool = False,
+    workers: int | None = None,
 ) -> ErrorProfile:
     """Return the exact error of a sampled linear network, by layer.
 
@@ -93,11 +120,13 @@ def exact_moments(
         The expectation is over the sampling and over these inputs.
     sample_output : bool
         Whether one method for all includes the last layer's product.
+    workers : int, optional
+        Threads; the result does not depend on it.
 
     Returns
     -------
     ErrorProfile
-        Exact up to rounding; no intervals.
+        Exact up to rounding; no intervals. Logarithms of the figures are finite at any depth.
 
     Raises
     ------
@@ -111,15 +140,18 @@ def exact_moments(
     network = network.astype(np.float64)
     plan = make_plan(network, method, sample_output=sample_output)
     x = network.check_inputs(inputs)
-    moments, exact, layers = _Moments(x, np.zeros((x.shape[1],) * 2)), x, []
-    for k, (W, law) in enumerate(zip(network.weights, plan, strict=True), start=1):
-        if law is not None and law.claims.side == "inner":
-            moments = moments.scale(law, W, k, moments.mean)
-        incoming = moments.mean
-        moments, exact = moments.through(W, network.bias(k)), exact @ W + network.bias(k)
-        before_mask = moments.metrics(exact)
-        if law is not None and law.claims.side == "output":
-            moments = moments.scale(law, W, k, incoming if law.claims.reads == "input" else moments.mean)
-        layers.append(LayerError(k, moments.metrics(exact), before_mask))
+    exact, workspace = Scaled(x).balanced(), Workspace()
+    moments, layers = _Moments(exact, Scaled(np.zeros((x.shape[1],) * 2)).balanced()), []
+    with ordered_map(workers) as run:
+        for k, (W, law) in enumerate(zip(network.weights, plan, strict=True), start=1):
+            if law is not None and law.claims.side == "inner":
+                moments = moments.scale(law, W, k, moments.mean)
+            incoming, weights = moments.mean, Scaled(W).balanced()
+            moments = moments.through(weights, network.bias(k), run, workspace)
+            exact = _affine(exact, weights, network.bias(k))
+            before_mask = moments.metrics(exact)
+            if law is not None and law.claims.side == "output":
+                moments = moments.scale(law, W, k, incoming if law.claims.reads == "input" else moments.mean)
+            layers.append(LayerError(k, moments.metrics(exact), before_mask))
     settings = {**describe_plan(plan), "inputs": len(x)}
     return ErrorProfile("exact", tuple(layers), time.perf_counter() - started, settings)

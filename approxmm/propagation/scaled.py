@@ -24,7 +24,7 @@ _UNDERFLOW = -4096  # a shift by which every float64 vanishes, and which ldexp t
 class Scaled:
     """``values · 2**exponent``, float64 of any shape.
 
-    Made by `balanced`, values are within 2^±128 of 1 (their largest magnitude) or all zero.
+    Made by `balanced`, the root of the sum of squares of the values lies within 2^±128, or they are all zero.
     """
 
     values: np.ndarray
@@ -37,11 +37,14 @@ class Scaled:
 
     def balanced(self) -> Scaled:
         """Return the same numbers with the largest magnitude near 1, untouched if it is near enough."""
-        size = max(float(self.values.max()), -float(self.values.min()))
+        flat = self.values.reshape(-1)
+        with np.errstate(over="ignore"):
+            squares = float(flat @ flat)  # one fast pass decides nearly always
+        if _WINDOW**-2 < squares < _WINDOW**2:
+            return self
+        size = float(np.abs(flat).max())
         if size == 0.0:
             return Scaled(self.values, _NEVER)
-        if 1 / _WINDOW < size < _WINDOW:
-            return self
         shift = math.frexp(size)[1]
         return Scaled(np.ldexp(self.values, -shift), self.exponent + shift)
 
@@ -49,7 +52,8 @@ class Scaled:
         """Return the values for an exponent that is not below its own; the array itself where it is equal."""
         if exponent == self.exponent:
             return self.values
-        return np.ldexp(self.values, max(self.exponent - exponent, _UNDERFLOW))
+        shifted: np.ndarray = np.ldexp(self.values, max(self.exponent - exponent, _UNDERFLOW))
+        return shifted
 
     def __add__(self, other: Scaled) -> Scaled:
         exponent = max(self.exponent, other.exponent)
@@ -82,7 +86,7 @@ def metrics_from_scaled(exact: Scaled, estimate: Scaled, cross: Scaled, error: S
         held = [float(np.ldexp(m.values, np.clip(m.exponent - shift, -4096, 4096))) for m in moments]
     fits = all(math.isfinite(h) and (h != 0) == bool(m.values != 0) for h, m in zip(held, moments, strict=True))
     if fits or held[0] == 0:
-        return metrics_from_moments(*held)
+        return metrics_from_moments(held[0], held[1], held[2], held[3])
     logs = exact.log(), estimate.log(), error.log()
     size = Scaled(np.abs(cross.values), cross.exponent).log()
     cosine = math.copysign(math.exp(size - (logs[0] + logs[1]) / 2), float(cross.values))
