@@ -9,6 +9,7 @@ import typer
 import approxmm
 from approxmm.cli.bench import bench
 from approxmm.cli.data import data_app
+from approxmm.cli.kernels import prefer_avx512
 from approxmm.cli.law import law
 from approxmm.cli.methods import methods
 from approxmm.cli.propagate import propagate
@@ -49,4 +50,5 @@ def options(
 
 def main() -> None:
     """Run the command line."""
+    prefer_avx512()  # no command has loaded NumPy yet
     app()
