@@ -145,7 +145,9 @@ class Network:
         return z if isinstance(phi, Linear) else apply(phi, z)
 
     def astype(self, dtype: type) -> Network:
-        """Return the network with parameters of `dtype`."""
+        """Return the network with parameters of `dtype`: itself if it has them already."""
+        if self.dtype == dtype:
+            return self
         # A value beyond the type's range becomes infinite, which the constructor reports by name.
         with np.errstate(over="ignore"):
             changed: tuple[np.ndarray, ...] | None = (

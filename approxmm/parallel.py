@@ -10,15 +10,16 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from approxmm.errors import InputError
 
-__all__ = ["available_workers", "describe_threading", "map_in_order", "single_threaded_blas"]
+__all__ = ["available_workers", "describe_threading", "map_in_order", "ordered_map", "single_threaded_blas"]
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -51,25 +52,44 @@ def map_in_order(function: Callable[[_T], _R], pieces: Iterable[_T], workers: in
     InputError
         If `workers` is less than 1.
     """
+    with ordered_map(workers) as run:
+        yield from run(function, pieces)
+
+
+@contextmanager
+def ordered_map(workers: int | None = None) -> Iterator[Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]]:
+    """Yield what `map_in_order` does as a function, for many short rounds of work on the same threads.
+
+    Raises
+    ------
+    InputError
+        If `workers` is less than 1.
+    """
     if workers is None:
         workers = available_workers()
     if workers < 1:
         raise InputError(f"workers={workers} must be at least 1; leave it out to use every processor")
     with single_threaded_blas():
         if workers == 1:
-            yield from map(function, pieces)
+            yield map
             return
         pool = ThreadPoolExecutor(workers)
-        pending: deque[Future[_R]] = deque()
         try:
-            for piece in pieces:
-                pending.append(pool.submit(function, piece))
-                if len(pending) >= 2 * workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+            yield lambda function, pieces: _in_order(pool, 2 * workers, function, pieces)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, in_flight: int, function: Callable[[_T], _R], pieces: Iterable[_T]
+) -> Iterator[_R]:
+    pending: deque[Future[_R]] = deque()
+    for piece in pieces:
+        pending.append(pool.submit(function, piece))
+        if len(pending) >= in_flight:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
 
 
 def describe_threading() -> dict[str, str]:

@@ -10,6 +10,7 @@ import approxmm
 from approxmm.cli.bench import bench
 from approxmm.cli.data import data_app
 from approxmm.cli.inspect import inspect
+from approxmm.cli.kernels import prefer_avx512
 from approxmm.cli.law import law
 from approxmm.cli.methods import methods
 from approxmm.cli.propagate import propagate
@@ -50,4 +51,5 @@ def options(
 
 def main() -> None:
     """Run the command line."""
+    prefer_avx512()  # no command has loaded NumPy yet
     app()

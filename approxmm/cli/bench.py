@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from approxmm.cli.console import emit, guarded, progress_bar, text_table
+from approxmm.cli.kernels import kernel_note
 from approxmm.cli.options import AsJson, Debug, Quiet, Seed
 
 __all__ = ["bench"]
@@ -14,14 +15,14 @@ __all__ = ["bench"]
 
 @guarded
 def bench(
-    name: Annotated[str | None, typer.Argument(help="methods; without it, all.")] = None,
+    name: Annotated[str | None, typer.Argument(help="methods or propagation; without it, all.")] = None,
     pairs: Annotated[int, typer.Option(help="How often each pair is timed.")] = 15,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,
     seed: Seed = 0,
 ) -> None:
-    """Time the package against the exact product by BLAS, in turn, in one run.
+    """Time the package against the baselines named, such as the exact product by BLAS, in turn, in one run.
 
     A ratio is the baseline's time over ours (larger is better): the median over the pairs, with its quartiles. Only
     ratios of one run can be compared; close other programs first.
@@ -55,6 +56,8 @@ def bench(
         for r in results
     ]
     header = ["what", "time", "baseline", "its time", "ratio", "quartiles", "target", "threads"]
-    environment = {**describe_environment(), **describe_threading()}
+    note = kernel_note()
+    environment = {**describe_environment(), **describe_threading(), "kernels": note}
     document = {"results": [r.to_dict() for r in results], "environment": environment}
-    emit(document, text_table(header, rows), as_json=as_json, quiet=quiet)
+    text = text_table(header, rows) if note is None else f"{text_table(header, rows)}\n\n{note}"
+    emit(document, text, as_json=as_json, quiet=quiet)

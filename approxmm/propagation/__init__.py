@@ -1,8 +1,9 @@
 """The error-propagation laboratory: law, exact moments, one-step errors, simulation."""
 
+from approxmm.propagation.adjoint import ErrorForm, error_form
 from approxmm.propagation.engines import ENGINES, Task, propagate
 from approxmm.propagation.law import Compounding, compound_errors, compounding, ratio_for_depth
-from approxmm.propagation.moments import ErrorForm, error_form, exact_moments
+from approxmm.propagation.moments import exact_moments
 from approxmm.propagation.onestep import one_step_errors, predict_compounding
 from approxmm.propagation.simulate import simulate
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from approxmm.errors import InputError
+from approxmm.activations import Linear
+from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods.contract import Method
 from approxmm.network import Network
 
-__all__ = ["Plan", "describe_plan", "make_plan"]
+__all__ = ["Plan", "describe_plan", "make_plan", "require_linear"]
 
 Plan = tuple[Method | None, ...]
 
@@ -42,3 +43,12 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         settings = used[0].describe()
         return {"method": settings.pop("name"), **settings, "sampled_layers": sampled}
     return {"method": [None if m is None else m.describe() for m in plan], "sampled_layers": sampled}
+
+
+def require_linear(network: Network) -> None:
+    """Raise `NotAvailableError` unless every activation is linear: only then are moments exact."""
+    if not all(isinstance(phi, Linear) for phi in network.phis):
+        raise NotAvailableError(
+            f"activation={network.activation!r}: exact moments exist for linear networks only; "
+            "use the simulation (--engine simulate) or --activation linear"
+        )

@@ -14,7 +14,8 @@ from method_cases import cases, importance_laws, label
 from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods import get_method
 from approxmm.network import Network
-from approxmm.propagation.moments import error_form, exact_moments
+from approxmm.propagation.adjoint import error_form
+from approxmm.propagation.moments import exact_moments
 from approxmm.testing.checks import check_moments, check_outcomes
 
 BIASED = [UnscaledDropout(0.5), UnscaledDropout(0.75), UnscaledInner(0.5)]
