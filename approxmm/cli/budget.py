@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from approxmm.cli.console import emit, guarded, progress_bar
 from approxmm.cli.options import AsJson, DataDir, Debug, Options, Quiet, Seed, parse_options
 from approxmm.cli.propagate import _check_outputs, _gaussian, _given_inputs, _network
+
+if TYPE_CHECKING:
+    from approxmm.propagation import Advice
 
 __all__ = ["budget"]
 
@@ -95,4 +98,12 @@ def budget(
         from approxmm.propagation.advice_plot import save_advice
 
         save_advice(advice, plot)
-    emit(advice.to_dict(), str(advice), as_json=as_json, quiet=quiet)
+    emit(advice.to_dict(), f"{advice}\n{_as_option(advice)}".rstrip(), as_json=as_json, quiet=quiet)
+
+
+def _as_option(advice: Advice) -> str:
+    """Return the best budgets as `propagate` takes them."""
+    if advice.best is None or not advice.best.samples_something:
+        return ""
+    budgets = ",".join("exact" if count is None else str(count) for count in advice.best.counts)
+    return f"For `approxmm propagate`: --budget {budgets}"

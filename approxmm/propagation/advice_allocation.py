@@ -110,7 +110,7 @@ def inverse_law_budgets(errors: np.ndarray, unit_costs: np.ndarray, target: floa
             root: np.ndarray = 2.0 * q / (1.0 + np.sqrt(1.0 + 4.0 * q / alpha))
         return root
 
-    used, goal = alpha > 0, np.log1p(target)
+    used, goal = alpha > 0, math.log1p(target)
 
     def excess(log_price: float) -> float:
         return float(np.log1p(alpha[used] / budgets(log_price)[used]).sum()) - goal

@@ -183,17 +183,22 @@ class BudgetModel:
     def _menu_costs(self, menu: LayerMenu) -> np.ndarray:
         methods = (budgeted((menu.method,), (int(count),))[0] for count in menu.counts)
         costs = [self.counted(layer_cost(method, self.batch, menu.shape)) for method in methods]
-        if self.exact_allowed:
-            costs.append(self.counted(layer_cost(None, self.batch, menu.shape)))
-        return np.array(costs)
+        return np.array([*self._exact_option(self.counted(layer_cost(None, self.batch, menu.shape))), *costs])
+
+    def _exact_option(self, value: float) -> list[float]:
+        """Return what stands before a menu's budgets: the exact product, if it may be chosen. It wins every tie."""
+        return [value] if self.exact_allowed else []
 
     def _weights(self) -> Sequence[np.ndarray]:
-        tail = [0.0] if self.exact_allowed else []
-        return [np.append(np.log1p(self.gains[menu.layer - 1] * menu.errors), tail) for menu in self.menus]
+        return [
+            np.array([*self._exact_option(0.0), *np.log1p(self.gains[menu.layer - 1] * menu.errors)])
+            for menu in self.menus
+        ]
 
     def _chosen(self, choice: Sequence[int]) -> Counts:
         counts: list[int | None] = [None] * len(self.plan)
+        first = len(self._exact_option(0.0))
         for menu, option in zip(self.menus, choice, strict=True):
-            if option < menu.counts.size:
-                counts[menu.layer - 1] = int(menu.counts[option])
+            if option >= first:
+                counts[menu.layer - 1] = int(menu.counts[option - first])
         return tuple(counts)

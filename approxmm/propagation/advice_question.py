@@ -43,34 +43,41 @@ class ForTarget:
             start *= model.error(equal.counts) / equal.error
         return self._settled(model, family, start, ask_engine=self.bench.follows_errors)
 
+    def better(self, unequal: BudgetPlan | None, equal: BudgetPlan | None) -> BudgetPlan | None:
+        """Return the cheaper one: budgets that may differ may also be equal."""
+        if unequal is None or (equal is not None and equal.counted < unequal.counted):
+            return equal
+        return unequal
+
     def _settled(self, model: BudgetModel, family: Family, start: float, *, ask_engine: bool) -> BudgetPlan | None:
         """Return the member that the engine, or else the start, proposes, corrected by simulation if need be."""
-        bench, aim, position, corrected = self.bench, self.target, family.clip(start), False
+        bench, aim, position, searched = self.bench, self.target, family.clip(start), False
         counts = family.counts(position)
         if ask_engine:
             found = largest_allowed(family, bench.predict, aim, start, _PREDICTED_TOLERANCE)
             position, counts = (family.span[0], None) if found is None else (found.position, found.counts)
+        proposed = counts
         for _ in range(_ROUNDS):
             if counts is not None:
                 simulated = bench.verify(counts)
-                if not self._contradicts(simulated, corrected):
-                    return bench.plan_of(model, counts, simulated, corrected=corrected)
+                if not self._contradicts(simulated, searched):
+                    return bench.plan_of(model, counts, simulated, corrected=counts != proposed)
                 ratio = self.target / max(output_error(simulated), self.target * 1e-3)
                 position *= ratio
-                aim *= ratio if corrected else 1.0
-            corrected = True
+                aim *= ratio if searched else 1.0
+            searched = True
             found = largest_allowed(family, bench.simulate_counts, aim, position, bench.precision)
             if found is None:
                 return None
             position, counts = found.position, found.counts
         return None
 
-    def _contradicts(self, simulated: ErrorProfile, corrected: bool) -> bool:
-        """Return whether the interval lies above the target; before a correction, also whether it lies far below."""
+    def _contradicts(self, simulated: ErrorProfile, searched: bool) -> bool:
+        """Return whether the interval lies above the target; before any search, also whether it lies far below."""
         error = output_error(simulated)
         low, high = simulated.layers[-1].output.ci95 or (error, error)
         too_cautious = high < self.target * (1.0 - self.bench.precision)
-        return low > self.target or (too_cautious and not corrected)
+        return low > self.target or (too_cautious and not searched)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +101,12 @@ class ForCost:
         """Return the budgets of least error by the model."""
         counts = model.most_accurate(self.limit)
         return None if counts is None else self._verified(model, counts)
+
+    def better(self, unequal: BudgetPlan | None, equal: BudgetPlan | None) -> BudgetPlan | None:
+        """Return the one of smaller error: budgets that may differ may also be equal."""
+        if unequal is None or (equal is not None and equal.error < unequal.error):
+            return equal
+        return unequal
 
     def _verified(self, model: BudgetModel, counts: Counts) -> BudgetPlan:
         return self.bench.plan_of(model, counts, self.bench.verify(counts))

@@ -40,7 +40,7 @@ def _on_target(advice: Advice, target: float) -> Iterator[str]:
     elif equal.counted >= 1.0:
         yield (
             f"Equal budgets that reach {target:g} come to {_share(advice, equal):.3g} items for each item of the side "
-            f"and cost {equal.counted:.4g} times the exact products: sampling every layer alike does not pay."
+            f"and cost {equal.counted:.3f} times the exact products: sampling every layer alike does not pay."
         )
     if advice.draws is not None and advice.draws >= 1.0:
         yield (
@@ -67,6 +67,8 @@ def _on_cost(advice: Advice) -> Iterator[str]:
         yield f"No budgets cost as little as {advice.cost_limit:g} of the exact products."
     elif equal is None:
         yield "No equal budget costs as little; the unequal ones leave layers exact or differ."
+    elif unequal is equal:
+        yield "No unequal budgets were found that have a smaller error than equal ones."
     elif equal.error > 0.0:
         yield f"Unequal budgets have {unequal.error / equal.error:.3g} times the error of equal ones."
 
@@ -140,11 +142,17 @@ def _plans(advice: Advice) -> str:
                     f"{output_error(plan.predicted):.4g}",
                     f"{plan.error:.4g}",
                     f"[{low:.4g}, {high:.4g}]",
-                    "corrected by simulation" if plan.corrected else "confirmed",
+                    _verdict(plan),
                 ]
             )
     header = ["budgets", "cost/exact", f"predicted ({advice.engine})", "simulated", "95 % interval", "prediction"]
     return _table(header, rows) if rows else ""
+
+
+def _verdict(plan: BudgetPlan) -> str:
+    predicted = output_error(plan.predicted)
+    ratio = f"{predicted / plan.error:.3g} of the simulated" if plan.error > 0 else "–"
+    return f"{ratio}; budgets corrected" if plan.corrected else ratio
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from approxmm.errors import InputError
 from approxmm.methods.contract import Method
 from approxmm.network import Network
-from approxmm.propagation.advice import Advice, BudgetPlan
+from approxmm.propagation.advice import Advice
 from approxmm.propagation.advice_bench import Bench, Progress, with_engine
 from approxmm.propagation.advice_curves import best_draws, depth_curve, layer_gains, trade_off
 from approxmm.propagation.advice_menu import make_menus
@@ -114,7 +114,7 @@ def advise(
     depths = depth_curve(bench, model)
     equal = question.equal(model)
     model = replace(model, gains=layer_gains(bench, model, question.error(model, equal))) if lawful else model
-    unequal = _cheaper(question.unequal(model, equal), equal)
+    unequal = question.better(question.unequal(model, equal), equal)
     return Advice(
         network=repr(network),
         method=_method_name(plan),
@@ -147,13 +147,6 @@ def _check(target: float | None, cost: float | None, precision: float) -> None:
 
 def _silent(done: float, total: float, what: str) -> None:
     """Report nothing."""
-
-
-def _cheaper(unequal: BudgetPlan | None, equal: BudgetPlan | None) -> BudgetPlan | None:
-    """Return the cheaper one: budgets that may differ may also be equal."""
-    if unequal is None or (equal is not None and equal.counted < unequal.counted):
-        return equal
-    return unequal
 
 
 def _method_name(plan: Plan) -> str:
