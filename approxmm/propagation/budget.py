@@ -107,6 +107,7 @@ def advise(
     x = network.check_inputs(inputs)
     simulation = {"trials": trials, "batch": batch, "workers": workers}
     bench = Bench(network, plan, x, sample_output, simulation, precision, seed, progress or _silent)
+    bench.verify((None,) * network.depth)  # one exact pass checks the simulation's arguments before any long work
     menus, lawful = make_menus(network, plan, x, batch, bench.simulate_plan, bench.tally("errors of single layers"))
     model = BudgetModel(network, plan, tuple(menus), batch, upkeep, exact_allowed, np.ones(network.depth))
     bench = with_engine(bench, engine, model)
