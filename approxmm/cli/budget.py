@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,18 +19,12 @@ __all__ = ["budget"]
 
 @guarded
 def budget(
-    network: Annotated[Path | None, typer.Argument(help="A network file (.npz); without it, a random stack.")] = None,
+    network: Annotated[Path | None, typer.Argument(help="A network file; without it, a random stack.")] = None,
     method: Annotated[str, typer.Option(help="A name from `approxmm methods`.")] = "bernoulli",
-    target: Annotated[
-        float | None, typer.Option(help="Relative squared error to reach at the output (default 0.1).")
-    ] = None,
-    cost: Annotated[
-        float | None, typer.Option(help="Instead of a target: cost as a fraction of the exact products'.")
-    ] = None,
+    target: Annotated[float | None, typer.Option(help="Relative squared error of the output (default 0.1).")] = None,
+    cost: Annotated[float | None, typer.Option(help="Instead of a target: fraction of the exact cost.")] = None,
     option: Options = None,
-    engine: Annotated[
-        str | None, typer.Option(help="What predicts: an engine of `propagate` (default: the best that applies).")
-    ] = None,
+    engine: Annotated[str | None, typer.Option(help="What predicts: an engine of `propagate`.")] = None,
     upkeep: Annotated[bool, typer.Option(help="Count upkeep after a change of all weights, as in training.")] = False,
     exact_layers: Annotated[bool, typer.Option(help="Unequal budgets may leave layers exact.")] = True,
     width: Annotated[int, typer.Option(help="Width of a random stack.")] = 1000,
@@ -42,12 +36,10 @@ def budget(
     inputs: Annotated[Path | None, typer.Option(help="Inputs: a .npy file (B, n).")] = None,
     samples: Annotated[int, typer.Option(help="How many inputs (Gaussian unless --data or --inputs).")] = 10,
     trials: Annotated[int, typer.Option(help="Trials of a simulation of the search.")] = 200,
-    precision: Annotated[
-        float, typer.Option(help="The final simulation's interval is within this fraction of the error.")
-    ] = 0.03,
+    precision: Annotated[float, typer.Option(help="Of the final simulation: ± this fraction of the error.")] = 0.03,
     batch: Annotated[int, typer.Option(help="Inputs that share one draw of column-row pairs.")] = 1,
     sample_output: Annotated[
-        bool | None, typer.Option(help="Sample the output layer's product too (default: in random stacks only).")
+        bool | None, typer.Option(help="Sample the last product too (random stack: yes).")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw cost and depth into this .svg, .png or .pdf file.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table by layer into this .csv file.")] = None,
@@ -72,24 +64,24 @@ def budget(
     given = _given_inputs(data, data_dir, inputs, samples)
     stack = _network(network, given, width, depth, activation, init, seed)
     x = stack.check_inputs(given) if given is not None else _gaussian(samples, stack.widths[0], seed)
+    settings: dict[str, Any] = {"cost": cost, "engine": engine, "upkeep": upkeep, "batch": batch, "trials": trials}
+    settings |= {"precision": precision, "seed": seed, "workers": workers}
     with progress_bar("budget", hidden=quiet or as_json) as advance:
         advice = advise(
             stack,
             law,
             x,
             target=0.1 if target is None and cost is None else target,
-            cost=cost,
             sample_output=sample_output if sample_output is not None else network is None,
-            engine=engine,
             exact_allowed=exact_layers,
-            upkeep=upkeep,
-            batch=batch,
-            trials=trials,
-            precision=precision,
-            seed=seed,
-            workers=workers,
             progress=advance,
+            **settings,
         )
+    _write_files(advice, plot, csv)
+    emit(advice.to_dict(), f"{advice}\n{_as_option(advice)}".rstrip(), as_json=as_json, quiet=quiet)
+
+
+def _write_files(advice: Advice, plot: Path | None, csv: Path | None) -> None:
     if csv is not None:
         from approxmm.atomic import atomic_write_text
 
@@ -98,7 +90,6 @@ def budget(
         from approxmm.propagation.advice_plot import save_advice
 
         save_advice(advice, plot)
-    emit(advice.to_dict(), f"{advice}\n{_as_option(advice)}".rstrip(), as_json=as_json, quiet=quiet)
 
 
 def _as_option(advice: Advice) -> str:

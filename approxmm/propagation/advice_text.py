@@ -93,12 +93,11 @@ def _on_depth(advice: Advice) -> Iterator[str]:
 
 
 def _on_counting(advice: Advice) -> Iterator[str]:
-    plan = advice.unequal or advice.equal or advice.depths.largest
-    if plan is None:
-        return
+    plans = (advice.unequal, advice.equal, advice.depths.largest)
+    plan = next((plan for plan in plans if plan is not None and plan.samples_something), None)
     if advice.counts_upkeep:
         yield "Counted are product, selection, and the upkeep after a change of all weights."
-    else:
+    elif plan is not None:
         yield (
             "Counted are product and selection; upkeep after a change of all weights would add "
             f"{plan.cost.upkeep:.3g} of the exact products."

@@ -24,7 +24,6 @@ from approxmm.propagation.advice_menu import make_menus
 from approxmm.propagation.advice_model import BudgetModel
 from approxmm.propagation.advice_question import ForCost, ForTarget
 from approxmm.propagation.plan import Plan, make_plan
-from approxmm.random import make_key
 
 __all__ = ["advise"]
 
@@ -51,40 +50,24 @@ def advise(
 
     Parameters
     ----------
-    network : Network
-    method : Method or sequence of Method
-        As for `simulate`; budgets given with it play no part.
-    inputs : (B, n) array
-        The error is the mean over the sampling and over these inputs.
+    network, method, inputs, sample_output, batch, seed, workers
+        As for `simulate`; budgets given with the method play no part.
     target : float, optional
         Relative squared error E‖ŷ − y‖²/E‖y‖² of the output.
     cost : float, optional
         Instead of a target: multiplications as a fraction of the exact network's.
-    sample_output : bool
-        Whether one method for all includes the last layer.
     engine : str, optional
-        What predicts the error of given budgets, a name from `ENGINES`; by default the first of exact, onestep and
-        simulate that applies.
+        What predicts errors, a name from `ENGINES`; by default the first of exact, onestep, simulate that applies.
     exact_allowed : bool
         Whether unequal budgets may leave layers exact.
     upkeep : bool
-        Count what keeps norms and indexes true after a change of all weights, as in training; by default only
-        product and selection count, as with fixed weights.
-    batch : int
-        How many consecutive inputs share one draw of column–row pairs.
+        Count also what keeps norms and indexes true after a change of all weights, as in training.
     trials : int
-        Of the simulations that search and measure; the verification starts from them.
+        Of the simulations that search; those that verify start from as many.
     precision : float
-        The verification's interval is at most ± this fraction of the error, and budgets are corrected if the
-        simulated error is not within it of the target.
-    seed : int
-    workers : int, optional
-        Threads; the result does not depend on it.
+        The verification's interval is at most ± this fraction of the error; budgets are corrected where it lies above
+        the target, or further below it than this fraction.
     progress : callable (done, total, what), optional
-
-    Returns
-    -------
-    Advice
 
     Raises
     ------
@@ -100,48 +83,58 @@ def advise(
     errors of layers do not add exactly as it says.
     """
     started = time.perf_counter()
-    _check(target, cost, precision)
-    make_key(seed)
+    _check(target, cost, precision, batch)
     network = network.astype(np.float64)
-    plan = make_plan(network, method, sample_output=sample_output)
-    x = network.check_inputs(inputs)
+    plan, x = make_plan(network, method, sample_output=sample_output), network.check_inputs(inputs)
     simulation = {"trials": trials, "batch": batch, "workers": workers}
     bench = Bench(network, plan, x, sample_output, simulation, precision, seed, progress or _silent)
     bench.verify((None,) * network.depth)  # one exact pass checks the simulation's arguments before any long work
     menus, lawful = make_menus(network, plan, x, batch, bench.simulate_plan, bench.tally("errors of single layers"))
     model = BudgetModel(network, plan, tuple(menus), batch, upkeep, exact_allowed, np.ones(network.depth))
-    bench = with_engine(bench, engine, model)
-    question = ForTarget(target, bench) if target is not None else ForCost(float(cost or 0.0), bench)
+    advice = _answered(with_engine(bench, engine, model), model, target, cost, lawful)
+    return replace(advice, seconds=time.perf_counter() - started)
+
+
+def _answered(bench: Bench, model: BudgetModel, target: float | None, cost: float | None, lawful: bool) -> Advice:
+    """Return the advice, with gains measured if the menus' errors are those of single products."""
+    question = ForCost(cost, bench) if cost is not None else ForTarget(target or 0.0, bench)
     depths = depth_curve(bench, model)
     equal = question.equal(model)
-    model = replace(model, gains=layer_gains(bench, model, question.error(model, equal))) if lawful else model
+    if lawful:
+        model = replace(model, gains=layer_gains(bench, model, question.error(model, equal)))
     unequal = question.better(question.unequal(model, equal), equal)
     return Advice(
-        network=repr(network),
-        method=_method_name(plan),
+        network=repr(bench.network),
+        method=_method_name(bench.plan),
         sizes=_sizes(model),
         target=target,
         cost_limit=cost,
         engine=bench.engine,
-        counts_upkeep=upkeep,
+        counts_upkeep=model.upkeep,
         equal=equal,
         unequal=unequal,
         gains=model.gains,
         depths=depths,
         draws=None if target is None else best_draws(model, target, equal),
         trade=trade_off(model, unequal),
-        seconds=time.perf_counter() - started,
-        settings={"seed": seed, "batch": batch, "inputs": len(x), "precision": precision},
+        settings={
+            "seed": bench.seed,
+            "batch": model.batch,
+            "inputs": len(bench.inputs),
+            "precision": bench.precision,
+        },
     )
 
 
-def _check(target: float | None, cost: float | None, precision: float) -> None:
+def _check(target: float | None, cost: float | None, precision: float, batch: int) -> None:
     if (target is None) == (cost is None):
         raise InputError(f"target={target}, cost={cost}: give one of them, the error to reach or the cost to spend")
     if target is not None and not (math.isfinite(target) and target > 0):
         raise InputError(f"target={target} must be positive and finite: 0.1 is a relative squared error of 10 %")
     if cost is not None and not 0 < cost <= 1:
         raise InputError(f"cost={cost} must lie in (0, 1]: it is a fraction of the exact network's multiplications")
+    if batch < 1:
+        raise InputError(f"batch={batch} must be a whole number of at least 1")
     if not (math.isfinite(precision) and 0 < precision < 1):
         raise InputError(f"precision={precision} must lie in (0, 1): 0.03 means ± 3 % of the error")
 

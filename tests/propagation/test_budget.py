@@ -97,10 +97,10 @@ def test_menus_fall_and_follow_the_law(name):
     np.testing.assert_allclose(menu.errors[[0, 2, 11, 23]], steps, rtol=0.2, atol=2e-2 * steps[0])
 
 
-def model_of(method, network, x, *, upkeep=False, exact_allowed=True):
+def model_of(method, network, x, *, upkeep=False, batch=1):
     plan = (method,) * network.depth
-    menus, _ = make_menus(network, plan, x, 1, None, lambda done, total: None)
-    return BudgetModel(network, plan, tuple(menus), 1, upkeep, exact_allowed, np.ones(network.depth))
+    menus, _ = make_menus(network, plan, x, batch, None, lambda done, total: None)
+    return BudgetModel(network, plan, tuple(menus), batch, upkeep, True, np.ones(network.depth))
 
 
 def test_model_is_monotone_and_the_two_questions_are_inverse():
@@ -127,6 +127,9 @@ def test_upkeep_is_counted_if_asked_for():
     assert cost.upkeep == pytest.approx(1.0)
     assert training.largest_share(1.0, strictly=True) is None  # norms cost as much as the products of one example
     np.testing.assert_allclose(training.fractions(counts), np.array(inference.fractions(counts)) + 1.0)
+    shared = model_of(get_method("bernoulli"), network, x, upkeep=True, batch=4)
+    assert shared.cost(counts).upkeep == pytest.approx(0.25)  # one upkeep for four examples
+    assert shared.largest_share(1.0, strictly=True) > 0.5
 
 
 def test_nothing_pays_with_draws_in_a_deep_stack():
