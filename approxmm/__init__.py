@@ -19,6 +19,7 @@ _NAMES = {
     "Budget": "approxmm.methods",
     "ErrorProfile": "approxmm.profile",
     "Network": "approxmm.network",
+    "advise": "approxmm.propagation",
     "available_methods": "approxmm.methods",
     "compounding": "approxmm.propagation",
     "error_form": "approxmm.propagation",

@@ -8,6 +8,7 @@ import typer
 
 import approxmm
 from approxmm.cli.bench import bench
+from approxmm.cli.budget import budget
 from approxmm.cli.data import data_app
 from approxmm.cli.inspect import inspect
 from approxmm.cli.kernels import prefer_avx512
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (methods, law, inspect, propagate, train, report, prove, bench):
+for command in (methods, law, inspect, propagate, budget, train, report, prove, bench):
     app.command()(command)
 app.add_typer(data_app, name="data")
 

@@ -15,6 +15,7 @@ from approxmm.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
+    from approxmm.methods import Method
     from approxmm.network import Network
     from approxmm.profile import ErrorProfile
 
@@ -25,7 +26,9 @@ __all__ = ["propagate"]
 def propagate(
     network: OwnModel = None,
     method: Annotated[str, typer.Option(help="A name from `approxmm methods`.")] = "bernoulli",
-    budget: Annotated[str, typer.Option(help="Fraction (0.1) or count (50) of the sampled side.")] = "0.1",
+    budget: Annotated[
+        str, typer.Option(help="Fraction (0.1) or count (50) of the sampled side; or one a layer: 50,20,exact.")
+    ] = "0.1",
     option: Options = None,
     engine: Annotated[str, typer.Option(help="exact, onestep, simulate, or all that apply.")] = "all",
     width: Annotated[int, typer.Option(help="Width of a random stack.")] = 1000,
@@ -69,11 +72,10 @@ def propagate(
     Example: approxmm propagate --method with_replacement --option probabilities=uniform --activation linear --depth 6
     """
     from approxmm.cli.simulation import announce_simulation, gradient_option, memory_bytes
-    from approxmm.methods import get_method
     from approxmm.propagation import Task
     from approxmm.propagation import propagate as run
 
-    law = get_method(method, budget, **parse_options(option))
+    law = _layer_methods(method, budget, parse_options(option))
     _check_outputs(plot, csv)
     given = _given_inputs(data, data_dir, inputs, samples)
     simulation = {
@@ -105,7 +107,7 @@ def propagate(
     _write_files(profiles, plot, csv)
     document = {
         "network": _described(stack, network, notes),
-        "method": law.describe(),
+        "method": [m and m.describe() for m in law] if isinstance(law, list) else law.describe(),
         "seed": seed,
         "profiles": {name: profile.to_dict() for name, profile in profiles.items()},
         "unavailable": missing,
@@ -116,6 +118,16 @@ def propagate(
 def _described(stack: Network, file: Path | None, notes: list[str]) -> dict[str, Any]:
     path = None if file is None else str(file)
     return {"widths": list(stack.widths), "activation": stack.activation, "file": path, "notes": notes}
+
+
+def _layer_methods(name: str, budget: str, options: dict[str, Any]) -> Method | list[Method | None]:
+    """Return one method, or one for each layer where budgets are listed; ``exact`` leaves a layer exact."""
+    from approxmm.methods import get_method
+
+    if "," not in budget:
+        return get_method(name, budget, **options)
+    parts = [part.strip() for part in budget.split(",")]
+    return [None if part == "exact" else get_method(name, part, **options) for part in parts]
 
 
 def _trials_of(advance: Advance) -> Any:
