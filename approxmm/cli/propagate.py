@@ -14,8 +14,10 @@ from approxmm.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
+    from approxmm.methods import Method
     from approxmm.network import Network
     from approxmm.profile import ErrorProfile
+    from approxmm.propagation import Ensemble
 
 __all__ = ["propagate"]
 
@@ -26,7 +28,7 @@ def propagate(
     method: Annotated[str, typer.Option(help="A name from `approxmm methods`.")] = "bernoulli",
     budget: Annotated[str, typer.Option(help="Fraction (0.1) or count (50) of the sampled side.")] = "0.1",
     option: Options = None,
-    engine: Annotated[str, typer.Option(help="exact, onestep, simulate, or all that apply.")] = "all",
+    engine: Annotated[str, typer.Option(help="exact, onestep, meanfield, simulate, or all that apply.")] = "all",
     width: Annotated[int, typer.Option(help="Width of a random stack.")] = 1000,
     depth: Annotated[int, typer.Option(help="Layers of a random stack.")] = 8,
     activation: Annotated[str, typer.Option(help="Of a random stack: relu, linear, tanh, …")] = "relu",
@@ -53,8 +55,8 @@ def propagate(
 ) -> None:
     """Predict and measure how the sampling error compounds through a network.
 
-    Engines: exact (second moments; linear activation), onestep (exact one-step errors, compounded), simulate (Monte
-    Carlo with 95 % intervals).
+    Engines: exact (second moments; linear activation), onestep (exact one-step errors, compounded), meanfield (wide
+    random networks; of a network file only widths and variances count), simulate (Monte Carlo with 95 % intervals).
 
     Example: approxmm propagate --method with_replacement --option probabilities=uniform --activation linear --depth 6
     """
@@ -65,9 +67,16 @@ def propagate(
     law = get_method(method, budget, **parse_options(option))
     _check_outputs(plot, csv)
     given = _given_inputs(data, data_dir, inputs, samples)
+    everything = sample_output if sample_output is not None else network is None
+    described = None if network is not None else _ensemble(given, width, depth, activation, init)
+    if described is not None and engine == "meanfield":  # needs no weights, however deep and wide the stack
+        from approxmm.propagation import mean_field
+
+        profiles = {engine: mean_field(described, law, given, sample_output=everything)}
+        _report(described, network, law, seed, profiles, {}, plot, csv, as_json=as_json, quiet=quiet)
+        return
     stack = _network(network, given, width, depth, activation, init, seed)
     x = stack.check_inputs(given) if given is not None else _gaussian(samples, stack.widths[0], seed)
-    everything = sample_output if sample_output is not None else network is None
     with progress_bar("simulate", hidden=quiet or as_json) as advance:
         simulation = {
             "trials": trials,
@@ -77,12 +86,29 @@ def propagate(
             "workers": workers,
             "progress": _trials_of(advance),
         }
-        profiles, missing = run(Task(stack, law, x, everything, simulation), engine)
+        profiles, missing = run(Task(stack, law, x, everything, simulation, described), engine)
+    _report(stack, network, law, seed, profiles, missing, plot, csv, as_json=as_json, quiet=quiet)
+
+
+def _report(
+    stack: Network | Ensemble,
+    file: Path | None,
+    law: Method,
+    seed: int,
+    profiles: dict[str, ErrorProfile],
+    missing: dict[str, str],
+    plot: Path | None,
+    csv: Path | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write the files asked for, and the document or the tables."""
     for reason in missing.values():
         warn(f"left out: {reason}", quiet=quiet or as_json)
     _write_files(profiles, plot, csv)
     document = {
-        "network": {"widths": list(stack.widths), "activation": stack.activation, "file": network and str(network)},
+        "network": {"widths": list(stack.widths), "activation": stack.activation, "file": file and str(file)},
         "method": law.describe(),
         "seed": seed,
         "profiles": {name: profile.to_dict() for name, profile in profiles.items()},
@@ -119,10 +145,22 @@ def _network(
 
     if path is not None:
         return Network.load(path)
-    if width < 1 or depth < 1:
-        raise InputError(f"width={width}, depth={depth}: both must be at least 1")
+    _check_shape(width, depth)
     first = width if given is None else given.shape[1]
     return Network.random([first, *[width] * depth], activation=activation, init=init, seed=seed)
+
+
+def _ensemble(given: np.ndarray | None, width: int, depth: int, activation: str, init: str) -> Ensemble:
+    from approxmm.propagation import Ensemble
+
+    _check_shape(width, depth)
+    first = width if given is None else given.shape[1]
+    return Ensemble.random([first, *[width] * depth], activation=activation, init=init)
+
+
+def _check_shape(width: int, depth: int) -> None:
+    if width < 1 or depth < 1:
+        raise InputError(f"width={width}, depth={depth}: both must be at least 1")
 
 
 def _gaussian(samples: int, size: int, seed: int) -> np.ndarray:

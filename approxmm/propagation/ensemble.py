@@ -105,7 +105,7 @@ class Ensemble:
         return {
             "variances": self.source,
             **{
-                name: values[0] if min(values) == max(values) else [min(values), max(values)]
+                name: round(values[0], 12) if min(values) == max(values) else [min(values), max(values)]
                 for name, values in zip(
                     ("weight_variance", "bias_variance"), zip(*self.variances, strict=True), strict=True
                 )

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,12 +33,15 @@ from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.profile import ErrorProfile, LayerError, Metrics, metrics_from_logs
 from approxmm.propagation.ensemble import Ensemble
-from approxmm.propagation.meanfield_layer import Pair, Passed, Site, State, input_pair, product
-from approxmm.propagation.plan import Plan, describe_plan, make_plan
+from approxmm.propagation.meanfield_field import MeanField
+from approxmm.propagation.meanfield_layer import Pair
+from approxmm.propagation.meanfield_width import finite_width
+from approxmm.propagation.plan import describe_plan
 
-__all__ = ["MeanField", "mean_field"]
+__all__ = ["mean_field"]
 
-_MOST_INPUTS = 16
+_CORRECTIONS = ("finite_width", "finite_width_cosine", "finite_width_norm_ratio", "finite_width_pre")
+_MOST_INPUTS, _DEEPEST_CORRECTED = 16, 64
 
 
 def mean_field(
@@ -49,6 +52,7 @@ def mean_field(
     sample_output: bool = False,
     gradients: bool = True,
     exact_forward: bool = False,
+    correction: bool | None = None,
 ) -> ErrorProfile:
     """Return the error of a sampled wide random network, by layer.
 
@@ -66,6 +70,12 @@ def mean_field(
         Whether to fill in `delta` and `weight_gradient` (that of one example).
     exact_forward : bool
         The forward pass is exact, and the scales act on gradients only.
+    correction : bool, optional
+        Whether to add what finite width changes, to leading order in 1/n, as `LayerError.extra`: ``finite_width``
+        (of the output's relative error), ``finite_width_cosine``, ``finite_width_norm_ratio`` and ``finite_width_pre``
+        (of the pre-activation's relative error). They are differences *to be added* to the figures; infinite where
+        fluctuations at this width are as large as the figures. By default for up to 64 layers. With several inputs,
+        those of the input of median norm.
 
     Returns
     -------
@@ -81,99 +91,20 @@ def mean_field(
     """
     started = time.perf_counter()
     field = MeanField(network, method, sample_output=sample_output, exact_forward=exact_forward)
-    rows = [None] if inputs is None else _representative(_checked(inputs, field.ensemble.widths[0]))
+    rows: list[np.ndarray | None] = (
+        [None] if inputs is None else [*_representative(_checked(inputs, field.ensemble.widths[0]))]
+    )
     runs = [list(field.layers(row, gradients=gradients)) for row in rows]
-    layers = tuple(_layer_error(k, layer) for k, layer in enumerate(zip(*runs, strict=True), start=1))
+    if correction is None:
+        correction = field.ensemble.depth <= _DEEPEST_CORRECTED and not exact_forward
+    extras = _corrections(field, rows, runs) if correction else [{}] * field.ensemble.depth
+    layers = tuple(
+        _layer_error(k, layer, extra)
+        for k, (layer, extra) in enumerate(zip(zip(*runs, strict=True), extras, strict=True), 1)
+    )
     settings = {**describe_plan(field.plan), **field.ensemble.describe()}
     settings["inputs"] = "Gaussian" if inputs is None else len(rows)
     return ErrorProfile("meanfield", layers, time.perf_counter() - started, settings)
-
-
-class MeanField:
-    """The maps of a sampled wide random network, layer by layer.
-
-    Parameters
-    ----------
-    network, method, sample_output, exact_forward
-        As for `mean_field`.
-
-    Attributes
-    ----------
-    ensemble : Ensemble
-    plan : tuple of Method or None
-    """
-
-    def __init__(
-        self,
-        network: Ensemble | Network,
-        method: Method | Sequence[Method | None],
-        *,
-        sample_output: bool = False,
-        exact_forward: bool = False,
-    ) -> None:
-        self.ensemble = network if isinstance(network, Ensemble) else Ensemble.of(network)
-        self.plan: Plan = make_plan(self.ensemble, method, sample_output=sample_output)
-        self.exact_forward = exact_forward
-        self._sites: dict[tuple[object, ...], Site] = {}
-
-    def site(self, layer: int) -> Site:
-        """Return the nodes of `layer` (counted from 1; 0: Gaussian inputs); layers that are alike share one."""
-        stack = self.ensemble
-        phi, size = (Ensemble((1, 1)).phi(1), stack.widths[0]) if layer == 0 else (stack.phi(layer), stack.widths[layer])
-        fan_in = stack.widths[layer - 1] if layer > 0 else size
-        bias = stack.variances[layer - 1][1] if layer > 0 else 0.0
-        mask = _on(self.plan[layer - 1], "output") if layer > 0 else None
-        scale = _on(self.plan[layer], "inner") if layer < stack.depth else None
-        key = (type(phi), phi, size, fan_in, bias, mask, scale)
-        if key not in self._sites:
-            self._sites[key] = Site(phi, size, fan_in, bias, mask, scale, exact_forward=self.exact_forward)
-        return self._sites[key]
-
-    def start(self, x: np.ndarray | None) -> Pair:
-        """Return the pair of the first product's inputs, after its scales."""
-        if x is None:
-            return self.site(0).pass_on(State(0.0, 0.0, 1.0), gradients=False).scaled
-        law = None if self.exact_forward else _on(self.plan[0], "inner")
-        return input_pair(x, law)
-
-    def forward(self, x: np.ndarray | None, *, gradients: bool) -> Iterator[tuple[Pair, State, Passed]]:
-        """Yield each layer's incoming pair, its state, and what its site makes of it.
-
-        States that come back exactly (fixed points) are looked up.
-        """
-        incoming, known = self.start(x), {}
-        for layer, (of_weights, of_biases) in enumerate(self.ensemble.variances, start=1):
-            state, site = product(incoming, of_weights, of_biases), self.site(layer)
-            if (site, state) not in known:
-                known = {} if len(known) > 8 else known
-                known[site, state] = site.pass_on(state, gradients=gradients)
-            passed = known[site, state]
-            yield incoming, state, passed
-            incoming = passed.scaled
-
-    def layers(self, x: np.ndarray | None, *, gradients: bool) -> Iterator[tuple[Pair, ...]]:
-        """Yield each layer's pairs: pre-activation, output and, if asked for, delta and weight gradient."""
-        steps = list(self.forward(x, gradients=gradients))
-        deltas: list[Pair] = []
-        delta = Pair(0.0, 0.0, 1.0)
-        for k in range(len(steps), 0, -1) if gradients else ():
-            if k < len(steps):  # back through the product: σ_w² of the next layer, for both
-                gain = _log(self.ensemble.variances[k][0])
-                delta = delta.times(Pair(gain, gain, 1.0))
-            delta = delta.times(steps[k - 1][2].slopes)
-            deltas.append(delta)
-        deltas.reverse()
-        for k, (incoming, state, passed) in enumerate(steps):
-            pairs = (Pair(*state), passed.output)
-            yield (*pairs, deltas[k], incoming.times(deltas[k])) if gradients else pairs
-
-
-def _log(number: float) -> float:
-    return math.log(number) if number > 0.0 else -math.inf
-
-
-def _on(law: Method | None, side: str) -> Method | None:
-    return law if law is not None and law.claims.side == side else None
 
 
 def _checked(inputs: np.ndarray, size: int) -> np.ndarray:
@@ -194,10 +125,34 @@ def _representative(x: np.ndarray) -> list[np.ndarray]:
     return list(x[order[chosen]])
 
 
-def _layer_error(layer: int, runs: Sequence[tuple[Pair, ...]]) -> LayerError:
+def _corrections(
+    field: MeanField, rows: Sequence[np.ndarray | None], runs: Sequence[Sequence[tuple[Pair, ...]]]
+) -> list[dict[str, float]]:
+    """Return what finite width adds to each layer's figures, for the input of median norm."""
+    norms = [0.0 if row is None else float(row @ row) for row in rows]
+    median = int(np.argsort(norms, kind="stable")[len(rows) // 2])
+    result = []
+    for limit, corrected in zip(runs[median], finite_width(field, rows[median]), strict=True):
+        if corrected is None:
+            result.append(dict.fromkeys(_CORRECTIONS, math.inf))
+            continue
+        pre, output = (_averaged([pair]) for pair in corrected)
+        before, after = (_averaged([pair]) for pair in limit[:2])
+        result.append(
+            {
+                "finite_width": output.relative_error - after.relative_error,
+                "finite_width_cosine": output.cosine - after.cosine,
+                "finite_width_norm_ratio": output.norm_ratio - after.norm_ratio,
+                "finite_width_pre": pre.relative_error - before.relative_error,
+            }
+        )
+    return result
+
+
+def _layer_error(layer: int, runs: Sequence[tuple[Pair, ...]], extra: dict[str, float]) -> LayerError:
     figures = [_averaged([run[i] for run in runs]) for i in range(len(runs[0]))]
     delta, weight_gradient = figures[2:] if len(figures) == 4 else (None, None)
-    return LayerError(layer, figures[1], figures[0], delta=delta, weight_gradient=weight_gradient)
+    return LayerError(layer, figures[1], figures[0], extra, delta=delta, weight_gradient=weight_gradient)
 
 
 def _averaged(pairs: Sequence[Pair]) -> Metrics:
@@ -209,7 +164,7 @@ def _averaged(pairs: Sequence[Pair]) -> Metrics:
         _log_mean([getattr(pair, name) for pair in pairs]) for name in ("log_exact", "log_estimate", "log_error")
     )
     middle = 0.5 * (exact + estimate)
-    cosines = [p.cosine * math.exp(min(0.0, 0.5 * (p.log_exact + p.log_estimate) - middle) ) for p in pairs]
+    cosines = [p.cosine * math.exp(min(0.0, 0.5 * (p.log_exact + p.log_estimate) - middle)) for p in pairs]
     return metrics_from_logs(exact, estimate, sum(cosines) / len(cosines), error)
 
 

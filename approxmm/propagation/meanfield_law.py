@@ -200,7 +200,9 @@ class LawTable:
         self._spans = [*self._spans[1 - _KEPT :], (x, x, found)]
         return found
 
-    def _extended(self, low: float, high: float, known: Population, *, upwards: bool) -> tuple[float, float, Population]:
+    def _extended(
+        self, low: float, high: float, known: Population, *, upwards: bool
+    ) -> tuple[float, float, Population]:
         """Look ahead by a multiple of what is known already."""
         reach = _AHEAD * (high - low)
         ahead = min(LOG_RANGE, high + reach) if upwards else max(-LOG_RANGE, low - reach)
@@ -228,5 +230,3 @@ def diverges(law: Method, nodes: Nodes, log_variance: float) -> bool:
         mean, spread = law.marginal_moments(apply(nodes.phi, moved), np.ones((nodes.size, 1)))
         seconds.append(float(spread[nearest] + mean[nearest] ** 2))
     return bool(seconds[1] > 500.0 * seconds[0] > 0.0)
-
-

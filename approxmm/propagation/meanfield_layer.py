@@ -28,7 +28,7 @@ from approxmm.propagation.kernels import (
 )
 from approxmm.propagation.meanfield_law import LOG_RANGE, LawTable, Nodes, Population, diverges, population
 
-__all__ = ["Pair", "Passed", "Site", "State", "input_pair", "product"]
+__all__ = ["Pair", "Passed", "Site", "State", "input_pair", "node_values", "product"]
 
 
 class State(NamedTuple):
@@ -80,7 +80,7 @@ class Passed(NamedTuple):
 
 
 def _log(number: float) -> float:
-    return math.log(number) if number > 0.0 else -math.inf
+    return math.log(number) if number > 0.0 else -math.inf  # (log ∞ is ∞)
 
 
 def product(pair: Pair, weight_variance: float, bias_variance: float) -> State:
@@ -91,7 +91,7 @@ def product(pair: Pair, weight_variance: float, bias_variance: float) -> State:
     if pair.cosine == 1.0 and log_q == log_q_hat:
         return State(log_q, log_q_hat, 1.0)
     middle = 0.5 * (log_q + log_q_hat)
-    if middle == -math.inf:
+    if math.isinf(middle):
         return State(log_q, log_q_hat, 0.0)
     rho = pair.cosine * math.exp(log_w + 0.5 * (pair.log_exact + pair.log_estimate) - middle) + math.exp(log_b - middle)
     return State(log_q, log_q_hat, max(-1.0, min(1.0, rho)))
@@ -167,9 +167,10 @@ def _weighted(base: Pair, moments: Population | None, values: np.ndarray, expect
         return base
     squares = values * values
     total = float(squares.sum())
-    growth = float(moments.second @ squares) / total if total > 0.0 else float(moments.second.mean())
-    if growth <= 0.0:
-        return Pair(base.log_exact, -math.inf, 0.0)
+    with np.errstate(over="ignore"):  # a law may weight what it hardly ever draws without bound
+        growth = float(moments.second @ squares) / total if total > 0.0 else float(moments.second.mean())
+    if growth <= 0.0 or math.isinf(growth):
+        return Pair(base.log_exact, _log(growth), 0.0)
     cosine, lacking = base.cosine, (moments.mean - 1.0) * values
     if lacking.any() and total > 0.0 and base.log_exact > -math.inf:
         norms = math.exp(0.5 * base.log_exact) * math.sqrt(total / values.size)
@@ -205,7 +206,7 @@ class Site:
         *,
         exact_forward: bool = False,
     ) -> None:
-        self.phi, self.bias_variance, self.exact_forward = phi, bias_variance, exact_forward
+        self.phi, self.size, self.bias_variance, self.exact_forward = phi, size, bias_variance, exact_forward
         blind = Nodes(phi, size, fan_in)
         angular = mask is not None and mask.claims.reads == "input"
         self._scale = scale
@@ -223,13 +224,24 @@ class Site:
 
     def laws(self, state: State) -> tuple[Population | None, Population | None]:
         """Return the moments of the mask, and of mask and scales together, at a state."""
-        if not math.isfinite(state.log_q_hat):
-            state = state._replace(log_q_hat=-LOG_RANGE)
         mask = self._mask(state.log_q_hat)
         if self._scale_table is None:
             return mask, mask
         scale = self._scale_table.at(state.log_q_hat)
         return mask, scale if mask is None else mask.times(scale)
+
+    def unbiased(self, state: State) -> bool:
+        """Return whether E ξ = 1 wherever a node has something to give."""
+        _, both = self.laws(state)
+        if both is None:
+            return True
+        values = apply(self.phi, _Scales.of(state).sampled(both, self.bias_variance))
+        return not ((both.mean != 1.0) & (values != 0.0)).any()
+
+    def slope_kernel(self, state: State) -> float:
+        """Return E φ′(z) φ′(ẑ), the derivative of E φ(z) φ(ẑ) by κ, without scales."""
+        at = _Scales.of(state)
+        return slope_moment(self.phi, at.q, at.q_hat, at.rho)
 
     def pass_on(self, state: State, *, gradients: bool) -> Passed:
         """Return output, scaled output, and (if asked for, else exact ones) slopes."""
@@ -288,3 +300,10 @@ class Site:
             log = max(-LOG_RANGE, min(LOG_RANGE, state.log_q_hat))
             self._diverges = self._scale is not None and diverges(self._scale, self._nodes, log)
         return self._diverges
+
+
+def node_values(site: Site, state: State, moments: Population) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return φ(ẑ) on a population, and mean (n,) and standard deviation of z given each node's ẑ."""
+    at = _Scales.of(state)
+    expected, spread = at.exact_given(moments, site.bias_variance)
+    return apply(site.phi, at.sampled(moments, site.bias_variance)), expected, spread

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from approxmm.errors import InputError
 from approxmm.methods.contract import Method
+
 __all__ = ["Plan", "describe_plan", "make_plan"]
 
 Plan = tuple[Method | None, ...]
