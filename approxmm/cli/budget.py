@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from approxmm.cli.console import emit, guarded, progress_bar
+from approxmm.cli.model import Activation, LayerNames, OwnModel
 from approxmm.cli.options import AsJson, DataDir, Debug, Options, Quiet, Seed, parse_options
-from approxmm.cli.propagate import _check_outputs, _gaussian, _given_inputs, _network
+from approxmm.cli.stack import (
+    DataName,
+    Depth,
+    Init,
+    InputsFile,
+    Samples,
+    Width,
+    check_outputs,
+    describe_ensemble,
+    gaussian_inputs,
+    given_inputs,
+    open_or_draw,
+)
 
 if TYPE_CHECKING:
     from approxmm.propagation import Advice
@@ -19,7 +32,7 @@ __all__ = ["budget"]
 
 @guarded
 def budget(
-    network: Annotated[Path | None, typer.Argument(help="A network file; without it, a random stack.")] = None,
+    network: OwnModel = None,
     method: Annotated[str, typer.Option(help="A name from `approxmm methods`.")] = "bernoulli",
     target: Annotated[float | None, typer.Option(help="Relative squared error of the output (default 0.1).")] = None,
     cost: Annotated[float | None, typer.Option(help="Instead of a target: fraction of the exact cost.")] = None,
@@ -27,20 +40,19 @@ def budget(
     engine: Annotated[str | None, typer.Option(help="What predicts: an engine of `propagate`.")] = None,
     upkeep: Annotated[bool, typer.Option(help="Count upkeep after a change of all weights, as in training.")] = False,
     exact_layers: Annotated[bool, typer.Option(help="Unequal budgets may leave layers exact.")] = True,
-    width: Annotated[int, typer.Option(help="Width of a random stack.")] = 1000,
-    depth: Annotated[int, typer.Option(help="Layers of a random stack.")] = 8,
-    activation: Annotated[str, typer.Option(help="Of a random stack: relu, linear, tanh, …")] = "relu",
-    init: Annotated[str, typer.Option(help="Weights of a random stack: he, lecun, glorot.")] = "he",
-    data: Annotated[str | None, typer.Option(help="Inputs: test examples of this data set.")] = None,
+    width: Width = 1000,
+    depth: Depth = 8,
+    activation: Activation = None,
+    layers: LayerNames = None,
+    init: Init = "he",
+    data: DataName = None,
     data_dir: DataDir = None,
-    inputs: Annotated[Path | None, typer.Option(help="Inputs: a .npy file (B, n).")] = None,
-    samples: Annotated[int, typer.Option(help="How many inputs (Gaussian unless --data or --inputs).")] = 10,
+    inputs: InputsFile = None,
+    samples: Samples = 10,
     trials: Annotated[int, typer.Option(help="Trials of a simulation of the search.")] = 200,
     precision: Annotated[float, typer.Option(help="Of the final simulation: ± this fraction of the error.")] = 0.03,
     batch: Annotated[int, typer.Option(help="Inputs that share one draw of column-row pairs.")] = 1,
-    sample_output: Annotated[
-        bool | None, typer.Option(help="Sample the last product too (random stack: yes).")
-    ] = None,
+    sample_output: Annotated[bool | None, typer.Option(help="Sample the last product too (random stack: yes).")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw cost and depth into this .svg, .png or .pdf file.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table by layer into this .csv file.")] = None,
     workers: Annotated[int | None, typer.Option(help="Threads (the result does not depend on it).")] = None,
@@ -60,10 +72,11 @@ def budget(
     from approxmm.propagation import advise
 
     law = get_method(method, **parse_options(option))
-    _check_outputs(plot, csv)
-    given = _given_inputs(data, data_dir, inputs, samples)
-    stack = _network(network, given, width, depth, activation, init, seed)
-    x = stack.check_inputs(given) if given is not None else _gaussian(samples, stack.widths[0], seed)
+    check_outputs(plot, csv)
+    given = given_inputs(data, data_dir, inputs, samples)
+    described = None if network is not None else describe_ensemble(given, width, depth, activation, init)
+    stack, _ = open_or_draw(network, described, activation, layers, init, seed, quiet=quiet or as_json)
+    x = stack.check_inputs(given) if given is not None else gaussian_inputs(samples, stack.widths[0], seed)
     settings: dict[str, Any] = {"cost": cost, "engine": engine, "upkeep": upkeep, "batch": batch, "trials": trials}
     settings |= {"precision": precision, "seed": seed, "workers": workers}
     with progress_bar("budget", hidden=quiet or as_json) as advance:

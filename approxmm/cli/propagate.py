@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from approxmm.cli.console import Advance, emit, guarded, progress_bar, warn
-from approxmm.cli.model import Activation, LayerNames, OwnModel, activation_names, open_network, refuse_layers
+from approxmm.cli.model import Activation, LayerNames, OwnModel
 from approxmm.cli.options import AsJson, DataDir, Debug, Options, Quiet, Seed, parse_options
-from approxmm.errors import InputError
+from approxmm.cli.stack import (
+    DataName,
+    Depth,
+    Init,
+    InputsFile,
+    Samples,
+    Width,
+    check_outputs,
+    describe_ensemble,
+    gaussian_inputs,
+    given_inputs,
+    open_or_draw,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from approxmm.methods import Method
     from approxmm.network import Network
     from approxmm.profile import ErrorProfile
+    from approxmm.propagation import Ensemble
 
 __all__ = ["propagate"]
 
@@ -30,16 +42,18 @@ def propagate(
         str, typer.Option(help="Fraction (0.1) or count (50) of the sampled side; or one a layer: 50,20,exact.")
     ] = "0.1",
     option: Options = None,
-    engine: Annotated[str, typer.Option(help="exact, onestep, simulate, or all that apply.")] = "all",
-    width: Annotated[int, typer.Option(help="Width of a random stack.")] = 1000,
-    depth: Annotated[int, typer.Option(help="Layers of a random stack.")] = 8,
+    engine: Annotated[
+        str, typer.Option(help="exact, onestep, meanfield, closure, simulate, or all that apply.")
+    ] = "all",
+    width: Width = 1000,
+    depth: Depth = 8,
     activation: Activation = None,
     layers: LayerNames = None,
-    init: Annotated[str, typer.Option(help="Weights of a random stack: he, lecun, glorot.")] = "he",
-    data: Annotated[str | None, typer.Option(help="Inputs: test examples of this data set.")] = None,
+    init: Init = "he",
+    data: DataName = None,
     data_dir: DataDir = None,
-    inputs: Annotated[Path | None, typer.Option(help="Inputs: a .npy file (B, n).")] = None,
-    samples: Annotated[int, typer.Option(help="How many inputs (Gaussian unless --data or --inputs).")] = 10,
+    inputs: InputsFile = None,
+    samples: Samples = 10,
     trials: Annotated[int, typer.Option(help="Trials of the simulation.")] = 200,
     precision: Annotated[
         float | None, typer.Option(help="Simulate until the last error's interval is within this fraction: 0.01.")
@@ -66,8 +80,9 @@ def propagate(
 ) -> None:
     """Predict and measure how the sampling error compounds through a network.
 
-    Engines: exact (second moments; linear activation), onestep (exact one-step errors, compounded), simulate (Monte
-    Carlo with 95 % intervals).
+    Engines: exact (second moments; linear activation), onestep (exact one-step errors, compounded), meanfield (wide
+    random networks; any depth), closure (Gaussian moments through a real network), simulate (Monte Carlo with 95 %
+    intervals).
 
     Example: approxmm propagate --method with_replacement --option probabilities=uniform --activation linear --depth 6
     """
@@ -76,8 +91,16 @@ def propagate(
     from approxmm.propagation import propagate as run
 
     law = _layer_methods(method, budget, parse_options(option))
-    _check_outputs(plot, csv)
-    given = _given_inputs(data, data_dir, inputs, samples)
+    check_outputs(plot, csv)
+    given = given_inputs(data, data_dir, inputs, samples)
+    everything = sample_output if sample_output is not None else network is None
+    described = None if network is not None else describe_ensemble(given, width, depth, activation, init)
+    report = _Report(law, network, seed, plot, csv, as_json, quiet)
+    if described is not None and engine == "meanfield":  # needs no weights, however deep and wide the stack
+        from approxmm.propagation import mean_field
+
+        report.write(described, [], {engine: mean_field(described, law, given, sample_output=everything)}, {})
+        return
     simulation = {
         "trials": trials,
         "precision": precision,
@@ -89,35 +112,16 @@ def propagate(
         "memory_limit": memory_bytes(memory_limit),
     }
     examples = samples if given is None else len(given)
-    if network is not None:
-        stack, notes = open_network(network, activation, layers, quiet=quiet or as_json)
-        announce_simulation(list(stack.widths), examples, simulation, quiet=quiet)
-    else:
-        refuse_layers(layers)
-        widths = [width if given is None else given.shape[1], *[width] * depth]
-        announce_simulation(widths, examples, simulation, quiet=quiet)
-        stack, notes = _random_stack(given, width, depth, activation_names(activation) or "relu", init, seed), []
-    x = stack.check_inputs(given) if given is not None else _gaussian(samples, stack.widths[0], seed)
-    everything = sample_output if sample_output is not None else network is None
+    if described is not None:  # before any weight is drawn
+        announce_simulation(described.widths, examples, simulation, quiet=quiet)
+    stack, notes = open_or_draw(network, described, activation, layers, init, seed, quiet=quiet or as_json)
+    if described is None:
+        announce_simulation(stack.widths, examples, simulation, quiet=quiet)
+    x = stack.check_inputs(given) if given is not None else gaussian_inputs(samples, stack.widths[0], seed)
     with progress_bar("simulate", hidden=quiet or as_json) as advance:
         simulation["progress"] = _trials_of(advance)
-        profiles, missing = run(Task(stack, law, x, everything, simulation), engine)
-    for reason in missing.values():
-        warn(f"left out: {reason}", quiet=quiet or as_json)
-    _write_files(profiles, plot, csv)
-    document = {
-        "network": _described(stack, network, notes),
-        "method": [m and m.describe() for m in law] if isinstance(law, list) else law.describe(),
-        "seed": seed,
-        "profiles": {name: profile.to_dict() for name, profile in profiles.items()},
-        "unavailable": missing,
-    }
-    emit(document, "\n\n".join(str(profile) for profile in profiles.values()), as_json=as_json, quiet=quiet)
-
-
-def _described(stack: Network, file: Path | None, notes: list[str]) -> dict[str, Any]:
-    path = None if file is None else str(file)
-    return {"widths": list(stack.widths), "activation": stack.activation, "file": path, "notes": notes}
+        profiles, missing = run(Task(stack, law, x, everything, simulation, described), engine)
+    report.write(stack, notes, profiles, missing)
 
 
 def _layer_methods(name: str, budget: str, options: dict[str, Any]) -> Method | list[Method | None]:
@@ -134,60 +138,52 @@ def _trials_of(advance: Advance) -> Any:
     return lambda done, total: advance(done, total, f"{done:.0f} of {total:.0f} trials")
 
 
-def _given_inputs(data: str | None, data_dir: Path | None, inputs: Path | None, samples: int) -> np.ndarray | None:
-    """Return the inputs the user named, or None."""
-    if samples < 1:
-        raise InputError(f"samples={samples} must be at least 1")
-    if data is not None and inputs is not None:
-        raise InputError(f"--data {data} and --inputs {inputs} exclude each other; give one of them")
-    if inputs is not None:
-        from approxmm.data import load_inputs
+@dataclass(frozen=True)
+class _Report:
+    """What becomes of the profiles: the files asked for, and the document or the tables."""
 
-        return load_inputs(inputs)
-    if data is not None:
-        from approxmm.data import load_data
+    law: Method | list[Method | None]
+    file: Path | None
+    seed: int
+    plot: Path | None
+    csv: Path | None
+    as_json: bool
+    quiet: bool
 
-        return load_data(data, data_dir=data_dir).test.x[:samples]
-    return None
+    def write(
+        self,
+        stack: Network | Ensemble,
+        notes: list[str],
+        profiles: dict[str, ErrorProfile],
+        missing: dict[str, str],
+    ) -> None:
+        for reason in missing.values():
+            warn(f"left out: {reason}", quiet=self.quiet or self.as_json)
+        self._write_files(list(profiles.values()))
+        law = self.law
+        document = {
+            "network": {
+                "widths": list(stack.widths),
+                "activation": stack.activation,
+                "file": None if self.file is None else str(self.file),
+                "notes": notes,
+            },
+            "method": [m and m.describe() for m in law] if isinstance(law, list) else law.describe(),
+            "seed": self.seed,
+            "profiles": {name: profile.to_dict() for name, profile in profiles.items()},
+            "unavailable": missing,
+        }
+        text = "\n\n".join(str(profile) for profile in profiles.values())
+        emit(document, text, as_json=self.as_json, quiet=self.quiet)
 
+    def _write_files(self, profiles: list[ErrorProfile]) -> None:
+        if self.csv is not None:
+            import pandas as pd
 
-def _random_stack(
-    given: np.ndarray | None, width: int, depth: int, activation: str | tuple[str, ...], init: str, seed: int
-) -> Network:
-    from approxmm.network import Network
+            from approxmm.atomic import atomic_write_text
 
-    if width < 1 or depth < 1:
-        raise InputError(f"width={width}, depth={depth}: both must be at least 1")
-    first = width if given is None else given.shape[1]
-    return Network.random([first, *[width] * depth], activation=activation, init=init, seed=seed)
+            atomic_write_text(self.csv, pd.concat([p.to_pandas().reset_index() for p in profiles]).to_csv(index=False))
+        if self.plot is not None:
+            from approxmm.profile_plot import save_plot
 
-
-def _gaussian(samples: int, size: int, seed: int) -> np.ndarray:
-    from approxmm.random import Stream, generator, make_key
-
-    return generator(make_key(seed, Stream.INPUTS)).standard_normal((samples, size))
-
-
-def _check_outputs(plot: Path | None, csv: Path | None) -> None:
-    """Refuse what cannot be written before anything is computed."""
-    from approxmm.atomic import check_writable
-    from approxmm.profile_plot import check_format
-
-    if plot is not None:
-        check_format(plot)
-    for path in (plot, csv):
-        if path is not None:
-            check_writable(path)
-
-
-def _write_files(profiles: dict[str, ErrorProfile], plot: Path | None, csv: Path | None) -> None:
-    if csv is not None:
-        import pandas as pd
-
-        from approxmm.atomic import atomic_write_text
-
-        atomic_write_text(csv, pd.concat([p.to_pandas().reset_index() for p in profiles.values()]).to_csv(index=False))
-    if plot is not None:
-        from approxmm.profile_plot import save_plot
-
-        save_plot(list(profiles.values()), plot)
+            save_plot(profiles, self.plot)

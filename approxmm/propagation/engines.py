@@ -12,6 +12,8 @@ from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.profile import ErrorProfile
+from approxmm.propagation.ensemble import Ensemble
+from approxmm.propagation.meanfield import mean_field
 from approxmm.propagation.moments import exact_moments
 from approxmm.propagation.onestep import predict_compounding
 from approxmm.propagation.simulate import simulate
@@ -29,6 +31,8 @@ class Task:
         As for `simulate`.
     simulation : dict
         Further arguments of `simulate`: trials, precision, seed, batch, workers, progress.
+    ensemble : Ensemble, optional
+        What the network was drawn from, where that is known; mean field otherwise takes measured variances.
     """
 
     network: Network
@@ -36,6 +40,7 @@ class Task:
     inputs: np.ndarray
     sample_output: bool
     simulation: dict[str, Any]
+    ensemble: Ensemble | None = None
 
 
 def _exact(task: Task) -> ErrorProfile:
@@ -52,6 +57,11 @@ def _prediction(task: Task) -> ErrorProfile:
     )
 
 
+def _mean_field(task: Task) -> ErrorProfile:
+    stack = task.network if task.ensemble is None else task.ensemble
+    return mean_field(stack, task.method, task.inputs, sample_output=task.sample_output)
+
+
 def _simulate(task: Task) -> ErrorProfile:
     return simulate(task.network, task.method, task.inputs, sample_output=task.sample_output, **task.simulation)
 
@@ -59,6 +69,7 @@ def _simulate(task: Task) -> ErrorProfile:
 ENGINES: dict[str, Callable[[Task], ErrorProfile]] = {
     "exact": _exact,
     "onestep": _prediction,
+    "meanfield": _mean_field,
     "simulate": _simulate,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from approxmm.activations import Linear
 from approxmm.errors import InputError, NotAvailableError
@@ -15,12 +15,20 @@ __all__ = ["Plan", "describe_plan", "make_plan", "require_linear"]
 Plan = tuple[Method | None, ...]
 
 
-def make_plan(network: Network, method: Method | Sequence[Method | None], *, sample_output: bool) -> Plan:
+class Layered(Protocol):
+    """Anything with a depth: a network, or the description of one."""
+
+    @property
+    def depth(self) -> int:
+        """Number of layers."""
+
+
+def make_plan(network: Layered, method: Method | Sequence[Method | None], *, sample_output: bool) -> Plan:
     """Return the method of each layer's product, None where the product is exact.
 
     Parameters
     ----------
-    network : Network
+    network : Network or Ensemble
     method : Method or sequence of Method
         One for all sampled layers, or one (or None) for every layer.
     sample_output : bool

@@ -1,0 +1,278 @@
+"""Mean field against closed forms, against bounds, and against a direct simulation of random stacks."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from method_cases import cases, label
+from wide_stacks import Stack, outside, simulate_stacks
+
+from approxmm.activations import ACTIVATIONS
+from approxmm.errors import InputError, NotAvailableError
+from approxmm.methods import get_method
+from approxmm.network import Network
+from approxmm.propagation import Ensemble, Task, growth_factor, layer_map, mean_field, plot_maps, propagate
+from approxmm.propagation.meanfield_law import LawTable, Nodes, population, standard_nodes
+
+UNIFORM = {"probabilities": "uniform"}
+STACKS = [Stack("relu", 2.0, 0.0), Stack("tanh", 2.25, 0.05), Stack("gelu", 2.0, 0.0)]
+METHODS = [get_method("dropout", 0.25), get_method("bernoulli", 0.25, **UNIFORM), get_method("top_k", 0.25)]
+
+
+def kernel(rho):
+    return (math.sqrt(1 - rho * rho) + rho * (math.pi - math.acos(rho))) / math.pi
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        (get_method("dropout", 0.25), 4.0),
+        (get_method("bernoulli", 0.25, **UNIFORM), 4.0),
+        (get_method("with_replacement", 50, **UNIFORM), 1 + 999 / 50),
+        (get_method("without_replacement", 50, **UNIFORM), 20.0),
+        (get_method("with_replacement", 50), 1 + (1000 / math.pi - 1) / 50),
+        (get_method("bernoulli", 50), 1000 / (math.pi * 50)),
+        (get_method("bernoulli", 500), 1.0),
+        (get_method("top_k", 500), 1.0),
+        (get_method("dropout", 0.25, scaled=False), 0.25),
+        (get_method("exact"), 1.0),
+    ],
+    ids=str,
+)
+def test_growth_factors_are_the_closed_forms(method, expected):
+    assert growth_factor(method, "relu", 1000) == pytest.approx(expected, rel=1e-4)
+    if method.claims.reads == "nothing":
+        assert growth_factor(method, "relu", 1000) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name, share", [("relu", 1 / math.pi), ("linear", 2 / math.pi)])
+def test_norm_optimal_draws_pay_for_the_mean_of_absolute_values(name, share):
+    assert growth_factor(get_method("with_replacement", 100), name, 4000) == pytest.approx(
+        1 + (4000 * share - 1) / 100, rel=1e-4
+    )
+
+
+def test_relu_recursion_is_the_arc_cosine_kernel_with_g():
+    g, q_hat, rho = 4.0, 4.0, 0.5
+    profile = mean_field(Ensemble((100,) * 9), get_method("bernoulli", 0.25, **UNIFORM), sample_output=True)
+    for layer in profile.layers:
+        pre = layer.pre_activation
+        assert pre.norm_ratio == pytest.approx(q_hat, rel=1e-12)
+        assert pre.cosine == pytest.approx(rho, rel=1e-12)
+        assert pre.relative_error == pytest.approx(q_hat - 2 * rho * math.sqrt(q_hat) + 1, rel=1e-12)
+        rho, q_hat = kernel(rho) / math.sqrt(g), g * q_hat
+
+
+def test_gradients_follow_the_slopes():
+    """ReLU: δ's cosine falls by (π − θ)/(π√g) a layer, its norm grows by g; a layer's weight gradient has both errors."""
+    profile = mean_field(Ensemble((100,) * 5), get_method("bernoulli", 0.25, **UNIFORM), sample_output=True)
+    ratio, cosine = 1.0, 1.0
+    for layer, before in zip(profile.layers[::-1], [*profile.layers[-2::-1], None], strict=True):
+        assert layer.delta.norm_ratio == pytest.approx(ratio, rel=1e-12)
+        assert layer.delta.cosine == pytest.approx(cosine, rel=1e-10)
+        inputs = 0.5 if before is None else before.output.cosine / 2.0
+        assert layer.weight_gradient.cosine == pytest.approx(cosine * inputs, rel=1e-10)
+        if before is not None:
+            ratio *= 4.0
+            cosine *= (math.pi - math.acos(before.pre_activation.cosine)) / math.pi / 2.0
+
+
+def test_only_gradients_sampled():
+    profile = mean_field(Ensemble((100,) * 5), get_method("dropout", 0.5), exact_forward=True)
+    assert [layer.output.relative_error for layer in profile.layers] == [0.0] * 4
+    assert [layer.delta.relative_error for layer in profile.layers] == pytest.approx([7.0, 3.0, 1.0, 0.0], abs=1e-12)
+
+
+@pytest.mark.parametrize("method", cases((0.25,)), ids=label)
+def test_every_method_with_marginal_moments_has_a_mean_field(method):
+    nodes = Nodes(ACTIVATIONS["relu"], 60, 60)
+    try:
+        probe = population(method, nodes, 0.0)
+    except NotAvailableError as error:
+        assert "--engine simulate" in str(error)
+        with pytest.raises(NotAvailableError):
+            mean_field(Ensemble((60,) * 4), method, sample_output=True)
+        return
+    assert (probe.second >= probe.mean**2 * (1 - 1e-12)).all()
+    for name in ("relu", "tanh"):
+        profile = mean_field(Ensemble((60,) * 4, name, 2.0, 0.1), method, sample_output=True)
+        json.dumps(profile.to_dict(), allow_nan=False)
+        for layer in profile.layers:
+            assert layer.output.relative_error >= 0.0
+            assert -1.0 <= layer.output.cosine <= 1.0
+    if method.claims.exact:
+        assert [layer.output.relative_error for layer in profile.layers] == [0.0] * 3
+
+
+def test_direct_simulation_of_random_stacks():
+    """Real weights and draws, 120 networks at width 150: within interval plus stated correction, and not by slackness."""
+    sums = simulate_stacks(STACKS, METHODS, 150, 4, range(120), dtype=np.float64)
+    assert outside(sums, STACKS, METHODS, 150) == []
+    others = [get_method("dropout", 0.22), get_method("bernoulli", 0.22, **UNIFORM), get_method("top_k", 0.22)]
+    wrong = {
+        (s, m): mean_field(stack.ensemble(150, 4), other, sample_output=True)
+        for s, stack in enumerate(STACKS)
+        for m, other in enumerate(others)
+    }
+    caught = {(found[0], found[1]["name"]) for found in outside(sums, STACKS, METHODS, 150, wrong)}
+    assert len(caught) == len(wrong)
+
+
+def test_correction_points_the_right_way():
+    """A narrow network, where the correction is large: the corrected figure is nearer than the limit's."""
+    stack, method = Stack("tanh", 4.0, 0.0), get_method("dropout", 0.25)
+    sums = simulate_stacks([stack], [method], 12, 4, range(4000), seed=5, dtype=np.float64)
+    profile = mean_field(stack.ensemble(12, 4), method, sample_output=True)
+    error, _, exact = sums[:, :, 0, 0, 1].transpose(2, 1, 0).mean(axis=2)
+    for k in (1, 2, 3):
+        layer, measured = profile.layers[k], error[k] / exact[k]
+        limit = layer.output.relative_error
+        assert abs(limit + layer.extra["finite_width"] - measured) < 0.5 * abs(limit - measured)
+
+
+def test_norms_of_homogeneous_networks_need_no_correction():
+    profile = mean_field(Ensemble((50,) * 9), get_method("dropout", 0.5), sample_output=True)
+    for layer in profile.layers:
+        assert abs(layer.extra["finite_width_norm_ratio"]) <= 1e-9 * layer.output.norm_ratio
+        assert layer.extra["finite_width_cosine"] < 0.0 or layer.layer == 1
+
+
+def test_thousands_of_layers_have_finite_logarithms():
+    started = time.process_time()
+    for name, method in (("relu", get_method("with_replacement", 0.1)), ("tanh", get_method("dropout", 0.5))):
+        last = mean_field(Ensemble((1000,) * 10_001, name), method, sample_output=True, gradients=False).layers[-1]
+        assert math.isfinite(last.output.log10_relative_error)
+        assert math.isfinite(last.output.log10_norm_ratio)
+        if name == "relu":
+            g = growth_factor(method)  # the first layer's inputs are Gaussian, not rectified
+            first = growth_factor(method, "linear")
+            expected = 9999 * math.log10(g) + math.log10(first)
+            assert last.output.log10_norm_ratio == pytest.approx(expected, rel=1e-9)
+    assert time.process_time() - started < 60.0
+
+
+def test_inputs_given():
+    """The first product's law reads the input itself; with a linear first layer that is all there is."""
+    x = np.arange(1.0, 9.0)
+    law = get_method("bernoulli", 2)
+    first = mean_field(Ensemble((8, 8), "relu", 1.0), law, x, sample_output=True).layers[0]
+    mean, variance = law.marginal_moments(x, np.ones((8, 1)))
+    assert first.output.norm_ratio == pytest.approx(((variance + mean**2) * x**2).sum() / (x**2).sum(), rel=1e-12)
+    many = np.random.default_rng(0).normal(size=(40, 8))
+    assert mean_field(Ensemble((8, 8, 8)), law, many).settings["inputs"] == 16
+    with pytest.raises(InputError, match=r"inputs have the shape \(1, 3\)"):
+        mean_field(Ensemble((8, 8)), law, np.ones(3))
+
+
+def test_network_is_read_by_its_variances():
+    network = Network.random([40, 50, 30], init="lecun", bias_std=0.5, seed=3)
+    ensemble = Ensemble.of(network)
+    assert ensemble.widths == (40, 50, 30)
+    assert ensemble.variances[0][0] == pytest.approx(1.0, rel=0.15)
+    assert ensemble.variances[0][1] == pytest.approx(float((network.biases[0] ** 2).mean()))
+    task = Task(network, get_method("bernoulli", 0.5), np.ones((1, 40)), True, {})
+    profile = propagate(task, "meanfield")[0]["meanfield"]
+    assert profile.settings["variances"] == "measured"
+
+
+def test_ensemble_matches_the_networks_it_describes():
+    for init in ("he", "lecun", "glorot"):
+        stack = Ensemble.random([300, 200, 400], init=init, bias_std=0.3)
+        measured = Ensemble.of(Network.random([300, 200, 400], init=init, bias_std=0.3, seed=1))
+        np.testing.assert_allclose(stack.variances, measured.variances, rtol=0.35)
+    for bad in ({"weight_variance": -1.0}, {"bias_variance": math.nan}, {"weight_variance": (1.0,)}):
+        with pytest.raises(InputError):
+            Ensemble((5, 5, 5), **bad)
+    with pytest.raises(InputError, match="init="):
+        Ensemble.random([5, 5], init="none")
+    with pytest.raises(InputError, match="widths="):
+        Ensemble((5,))
+
+
+def test_random_masks_before_probabilities_of_the_input():
+    plan = [get_method("dropout", 0.5), get_method("with_replacement", 0.5), None]
+    with pytest.raises(NotAvailableError, match="random mask"):
+        mean_field(Ensemble((20,) * 4), plan)
+    plan[0] = get_method("correlation_tree", threshold=0.0)  # deterministic: what survives is read
+    alone = mean_field(Ensemble((20,) * 4), [None, *plan[1:]])
+    both = mean_field(Ensemble((20,) * 4), plan)
+    assert both.layers[-1].output.relative_error == pytest.approx(alone.layers[-1].output.relative_error, rel=1e-9)
+
+
+def test_norm_optimal_draws_cost_gradients_everything():
+    for method, infinite in (
+        (get_method("bernoulli", 0.25), True),
+        (get_method("with_replacement", 0.25), True),
+        (get_method("bernoulli", 0.25, uniform_mixture=0.25), False),
+        (get_method("with_replacement", 0.25, **UNIFORM), False),
+        (get_method("bernoulli", 0.6), False),  # all positive units are kept
+    ):
+        layer = mean_field(Ensemble((100,) * 4), method).layers[0]
+        assert math.isinf(layer.delta.relative_error) == infinite
+        assert math.isfinite(layer.output.relative_error)
+
+
+def test_pooled_hashing_reads_more_than_angles():
+    with pytest.raises(NotAvailableError, match="norms and angles"):
+        mean_field(Ensemble((64,) * 3), get_method("alsh", cap=False, fill=False, pool=4))
+
+
+@given(size=st.integers(1, 400))
+def test_standard_nodes_have_exact_squares(size):
+    nodes = standard_nodes(size)
+    assert (nodes**2).mean() == pytest.approx(1.0, rel=1e-12)
+    assert (np.diff(nodes) > 0).all()
+    assert np.abs(nodes).mean() == pytest.approx(math.sqrt(2 / math.pi), rel=0.26 / size**0.5)
+
+
+def test_law_table_evaluates_only_where_moments_change():
+    """A threshold at 5 in 10,000 scales: the answers are those of the law, from a handful of evaluations."""
+    calls = []
+
+    def evaluate(at):
+        calls.append(at)
+        value = np.full(3, 1.0 if at > 5.0 else 2.0)
+        return population(get_method("exact"), Nodes(ACTIVATIONS["relu"], 3, 3), 0.0).times(
+            type(probe)(probe.weight_part, probe.bias_part, value, value**2)
+        )
+
+    probe = population(get_method("exact"), Nodes(ACTIVATIONS["relu"], 3, 3), 0.0)
+    table = LawTable(evaluate)
+    for at in np.linspace(-100.0, 1000.0, 10_000):
+        assert table.at(at).mean[0] == (1.0 if at > 5.0 else 2.0)
+    assert len(calls) < 200
+
+
+def test_fixed_points():
+    relu = layer_map(get_method("dropout", 0.5)).fixed_point()
+    assert relu.rho == pytest.approx(kernel(relu.rho) / math.sqrt(2), abs=1e-12)
+    assert relu.slope == pytest.approx((math.pi - math.acos(relu.rho)) / math.pi / math.sqrt(2), rel=1e-9)
+    assert relu.log10_growth == pytest.approx(math.log10(2))
+    assert (relu.q, relu.q_hat) == (pytest.approx(1.0), math.inf)
+    linear = layer_map(get_method("dropout", 0.5), "linear", weight_variance=1.0).fixed_point()
+    assert linear.rho == pytest.approx(0.0, abs=1e-12)
+    chaotic = layer_map(None, "tanh", weight_variance=2.25, bias_variance=0.05).fixed_point()
+    assert chaotic.slope > 1.0
+    assert math.isinf(chaotic.depth_scale)
+    noisy = layer_map(get_method("dropout", 0.5), "tanh", weight_variance=2.25, bias_variance=0.05)
+    point = noisy.fixed_point()
+    np.testing.assert_allclose(noisy.correlation(np.array([point.rho])), point.rho, atol=1e-10)
+    h = 1e-4
+    slope = np.diff(noisy.correlation(np.array([point.rho - h, point.rho + h])))[0] / (2 * h)
+    assert point.slope == pytest.approx(slope, rel=1e-5)
+    biased = layer_map(get_method("top_k", 0.25)).fixed_point()
+    assert biased.q_hat == 0.0
+    assert 0.0 < biased.slope < 1.0
+
+
+def test_plot_of_maps():
+    left, right = plot_maps([get_method("bernoulli", b, **UNIFORM) for b in (0.1, 0.5)], width=100)
+    assert len(left.get_lines()) == 5
+    assert left.get_xlabel()
+    assert right.get_ylabel()
