@@ -1,0 +1,111 @@
+"""Error profiles to read: plain text for terminals, HTML for notebooks. Long ones are abbreviated."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from approxmm.profile import ErrorProfile, LayerError
+
+__all__ = ["notebook_html", "plain_text"]
+
+_WHOLE = 24  # layers that are listed one by one; longer profiles are abbreviated
+_ENDS, _BETWEEN = 5, 9
+_HEADER = ("layer", "relative error", "95 % interval", "cosine", "norm ratio")
+
+
+def plain_text(profile: ErrorProfile) -> str:
+    """Return the profile as text, one line a layer; of a long one the first, the last and some between."""
+    lines = [_heading(profile), "layer  relative error  95 % interval             cosine  norm ratio"]
+    rows = _rows(profile, lambda row: "{:>5}  {:>14}  {:24}  {:>6}  {:>10}".format(*row))
+    lines += ["    …" if row is None else row for row in rows]
+    if profile.depth > _WHOLE:
+        listed = sum(row is not None for row in rows)
+        lines.append(f"({listed} of {profile.depth} layers; to_pandas() holds them all)")
+    return "\n".join(lines)
+
+
+def notebook_html(profile: ErrorProfile) -> str:
+    """Return the profile as HTML, everything escaped: a heading, a picture, the table of `plain_text`."""
+    rows = _rows(profile, lambda row: "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>")
+    gap = f'<tr><td colspan="{len(_HEADER)}">… (to_pandas() holds all {profile.depth} layers)</td></tr>'
+    header = "".join(f"<th>{name}</th>" for name in _HEADER)
+    body = "".join(gap if row is None else row for row in rows)
+    return (
+        f"<p><b>{html.escape(profile.source)}</b> {html.escape(_described(profile))}</p>{_picture(profile)}"
+        f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _heading(profile: ErrorProfile) -> str:
+    settings = f"  ({_described(profile)})" if profile.settings else ""
+    return f"{profile.source}: error by layer{settings}"
+
+
+def _described(profile: ErrorProfile) -> str:
+    return ", ".join(f"{name} {_shortened(setting)}" for name, setting in profile.settings.items())
+
+
+def _shortened(setting: object) -> str:
+    """Return a setting as text; a list with an entry a layer would fill the screen."""
+    if isinstance(setting, (list, tuple)) and len(setting) > _WHOLE:
+        return f"[{setting[0]}, {setting[1]}, …, {setting[-1]}]"
+    return str(setting)
+
+
+def _rows(profile: ErrorProfile, written: Callable[[list[str]], str]) -> list[str | None]:
+    """Return the chosen layers in order, None where some are left out between two."""
+    rows: list[str | None] = []
+    before = -1
+    for at in _chosen(profile.depth):
+        rows += [None] * (at > before + 1)
+        rows.append(written(_cells(profile.layers[at])))
+        before = at
+    return rows
+
+
+def _chosen(depth: int) -> list[int]:
+    """Return positions of the first and last layers, and of some between at even ratios."""
+    if depth <= _WHOLE:
+        return list(range(depth))
+    between = np.geomspace(_ENDS + 1, depth - _ENDS, _BETWEEN + 2)[1:-1].astype(int) - 1
+    return sorted({*range(_ENDS), *(int(at) for at in between), *range(depth - _ENDS, depth)})
+
+
+def _cells(layer: LayerError) -> list[str]:
+    figures, interval = layer.output, "–"
+    if figures.ci95 is not None:
+        interval = f"[{figures.ci95[0]:.4g}, {figures.ci95[1]:.4g}]"
+    return [
+        str(layer.layer),
+        _number(figures.relative_error, figures.log10_relative_error, 6),
+        interval,
+        f"{figures.cosine:.4f}",
+        _number(figures.norm_ratio, figures.log10_norm_ratio, 4),
+    ]
+
+
+def _number(value: float, log10: float, digits: int) -> str:
+    """Return a number, from its logarithm where float64 has no place for it."""
+    if (math.isfinite(value) and value != 0.0) or not math.isfinite(log10):
+        return f"{value:.{digits}g}"
+    exponent = math.floor(log10)
+    return f"{10.0 ** (log10 - exponent):.3f}e{exponent:+d}"
+
+
+def _picture(profile: ErrorProfile) -> str:
+    """Return the plot as an image with its data inside, so that nothing of it can clash with the page."""
+    from matplotlib.figure import Figure
+
+    from approxmm.profile_plot import plot_profiles
+
+    figure, buffer = Figure(figsize=(4.6, 2.6), layout="constrained"), io.BytesIO()
+    plot_profiles([profile], ax=figure.subplots())
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f'<img alt="relative error by layer" src="data:image/svg+xml;base64,{data}">'
