@@ -116,8 +116,8 @@ def _curve(profile: ErrorProfile, metric: str, of: str, label: str, logarithmic:
 
 def _in_floats(curve: _Curve) -> _Curve:
     """Return the curve with numbers in place of logarithms; bounds that no float can hold become gaps."""
-    bounds = (np.where(np.abs(b) < _LARGEST, b, np.nan) for b in (curve.low, curve.high))
-    return _Curve(curve.x, 10.0**curve.y, *(10.0**b for b in bounds), curve.sampled, curve.label)
+    low, high = (10.0 ** np.where(np.abs(b) < _LARGEST, b, np.nan) for b in (curve.low, curve.high))
+    return _Curve(curve.x, 10.0**curve.y, low, high, curve.sampled, curve.label)
 
 
 def _draw(ax: Axes, curve: _Curve, colour: str, line: str) -> None:
