@@ -48,7 +48,7 @@ def _draw(table: pd.DataFrame, against: str, name: str) -> Figure:
             _draw_panel(ax, _chosen(records, against), against, colours)
             integer_axis(ax, column(table, against), name if row == len(levels) - 1 else "")
             if row == 0:
-                ax.set_title(heading, loc="left", fontsize="small", pad=16)  # above a note on what is not drawn
+                ax.set_title(heading, loc="left", fontsize="small")
         axes[row][0].set_ylabel(label(plain_text(activation)))
     legend_above(figure, [*_line_handles(), *budget_handles(colours)], columns=5)
     return figure
@@ -73,13 +73,16 @@ def _draw_panel(ax: Axes, records: pd.DataFrame, against: str, colours: dict[flo
         ax.plot(x, drawable(column(chosen, _POINTS)), "o", color=colour, markersize=3.6)
         drawn.append(column(chosen, _POINTS))
     values = np.concatenate([np.empty(0), *drawn])
-    finish_log_axis(ax, [values[~np.isnan(values)]])
+    finish_log_axis(ax, [values[~np.isnan(values) & (values != 0.0)]])
+    if (values == 0.0).any():  # said inside the panel: the heading takes the place above it
+        ax.text(0.04, 0.03, "exact zeros: not drawn", transform=ax.transAxes, fontsize=7, color="#555555")
 
 
 def _line_handles() -> list[Any]:
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], color="#444444", linestyle=line, label=text) for line, text in _LINES.values()]
+    looks: list[dict[str, Any]] = [{"linestyle": line, "label": text} for line, text in _LINES.values()]
+    lines = [Line2D([], [], color="#444444", **look) for look in looks]
     points: dict[str, Any] = {"marker": "o", "markersize": 3.6, "linestyle": "none"}
     return [*lines, Line2D([], [], color="#444444", label="measured", **points)]
 

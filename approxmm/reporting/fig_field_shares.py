@@ -78,7 +78,8 @@ def _draw_parts(ax: Axes, records: pd.DataFrame, colour: Any) -> None:
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    return values[np.isfinite(values)]
+    finite: np.ndarray = values[np.isfinite(values)]
+    return finite
 
 
 def _quantile_handles() -> list[Any]:
