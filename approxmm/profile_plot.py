@@ -143,10 +143,22 @@ def _finish(ax: Axes, logarithmic: bool, beyond: bool) -> None:
         ax.yaxis.set_major_formatter(FuncFormatter(lambda exponent, _: f"$10^{{{exponent:.0f}}}$"))
     elif logarithmic:
         ax.set_yscale("log")
+        _write_plain_ticks(ax)
     ax.set_xlabel("layer")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(True, which="major", alpha=0.3)
     ax.legend(frameon=False, fontsize="small")
+
+
+def _write_plain_ticks(ax: Axes) -> None:
+    """Write 0.1 rather than a power where that is short, and label the ticks between decades where these are few."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    low, high = ax.get_ylim()
+    if low >= 1e-4 and high <= 1e4:
+        plain = FuncFormatter(lambda value, _: f"{value:g}")
+        ax.yaxis.set_major_formatter(plain)
+        ax.yaxis.set_minor_formatter(plain if high < 6.0 * low else NullFormatter())
 
 
 def check_format(path: str | Path) -> None:

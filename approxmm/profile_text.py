@@ -22,24 +22,30 @@ _HEADER = ("layer", "relative error", "95 % interval", "cosine", "norm ratio")
 def plain_text(profile: ErrorProfile) -> str:
     """Return the profile as text, one line a layer; of a long one the first, the last and some between."""
     lines = [_heading(profile), "layer  relative error  95 % interval             cosine  norm ratio"]
-    rows = _rows(profile, lambda row: "{:>5}  {:>14}  {:24}  {:>6}  {:>10}".format(*row))
-    lines += ["    …" if row is None else row for row in rows]
-    if profile.depth > _WHOLE:
-        listed = sum(row is not None for row in rows)
-        lines.append(f"({listed} of {profile.depth} layers; to_pandas() holds them all)")
-    return "\n".join(lines)
+    lines += _rows(profile, lambda row: "{:>5}  {:>14}  {:24}  {:>6}  {:>10}".format(*row), "    …")
+    return "\n".join([*lines, *_note(profile)])
 
 
 def notebook_html(profile: ErrorProfile) -> str:
     """Return the profile as HTML, everything escaped: a heading, a picture, the table of `plain_text`."""
-    rows = _rows(profile, lambda row: "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>")
-    gap = f'<tr><td colspan="{len(_HEADER)}">… (to_pandas() holds all {profile.depth} layers)</td></tr>'
     header = "".join(f"<th>{name}</th>" for name in _HEADER)
-    body = "".join(gap if row is None else row for row in rows)
+    body = _rows(
+        profile,
+        lambda row: "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>",
+        f'<tr><td colspan="{len(_HEADER)}">…</td></tr>',
+    )
+    notes = "".join(f"<p>{note}</p>" for note in _note(profile))
     return (
         f"<p><b>{html.escape(profile.source)}</b> {html.escape(_described(profile))}</p>{_picture(profile)}"
-        f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
+        f"<table><thead><tr>{header}</tr></thead><tbody>{''.join(body)}</tbody></table>{notes}"
     )
+
+
+def _note(profile: ErrorProfile) -> list[str]:
+    """Return what is said below an abbreviated table; nothing below a whole one."""
+    listed = len(_chosen(profile.depth))
+    left_out = listed < profile.depth
+    return [f"({listed} of {profile.depth} layers; to_pandas() holds them all)"] if left_out else []
 
 
 def _heading(profile: ErrorProfile) -> str:
@@ -58,15 +64,11 @@ def _shortened(setting: object) -> str:
     return str(setting)
 
 
-def _rows(profile: ErrorProfile, written: Callable[[list[str]], str]) -> list[str | None]:
-    """Return the chosen layers in order, None where some are left out between two."""
-    rows: list[str | None] = []
-    before = -1
-    for at in _chosen(profile.depth):
-        rows += [None] * (at > before + 1)
-        rows.append(written(_cells(profile.layers[at])))
-        before = at
-    return rows
+def _rows(profile: ErrorProfile, written: Callable[[list[str]], str], gap: str) -> list[str]:
+    """Return the chosen layers in order, with `gap` where the whole blocks at both ends stop."""
+    chosen = _chosen(profile.depth)
+    rows = [written(_cells(profile.layers[at])) for at in chosen]
+    return rows if len(chosen) == profile.depth else [*rows[:_ENDS], gap, *rows[_ENDS:-_ENDS], gap, *rows[-_ENDS:]]
 
 
 def _chosen(depth: int) -> list[int]:
@@ -100,12 +102,14 @@ def _number(value: float, log10: float, digits: int) -> str:
 
 def _picture(profile: ErrorProfile) -> str:
     """Return the plot as an image with its data inside, so that nothing of it can clash with the page."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     from approxmm.profile_plot import plot_profiles
 
     figure, buffer = Figure(figsize=(4.6, 2.6), layout="constrained"), io.BytesIO()
     plot_profiles([profile], ax=figure.subplots())
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    with rc_context({"svg.fonttype": "none"}):  # letters as letters: a quarter of the size of outlines
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return f'<img alt="relative error by layer" src="data:image/svg+xml;base64,{data}">'

@@ -84,13 +84,12 @@ def _predictions(field: pd.DataFrame) -> str:
 
 def _division(field: pd.DataFrame) -> str:
     later = _compounded(field)
-    part = later["dispersion"] / later["measured"] ** 2
+    part = 100 * later["dispersion"] / later["measured"] ** 2
     large = later[later["law_kept"] > 1e-2]
     return (
         "The multiple of the exact value that is left, Π c/(c + 1), is what the theorem can predict: where it is above "
         f"1 %, predicted over measured is {_range(large['law_kept'] / large['kept'])}. The dispersion that the theorem "
-        f"leaves out is {part.quantile(0.05):.0%}, {part.median():.0%}, {part.quantile(0.95):.0%} of the squared error "
-        "(quantiles as before)."
+        f"leaves out is {_range(part)} per cent of the squared error (quantiles as before)."
     )
 
 
@@ -109,4 +108,6 @@ def _range(values: pd.Series[float]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2g}" if 0.01 <= abs(value) < 100 else f"{value:.0f}" if 100 <= value < 1e4 else f"{value:.1e}"
+    if value == 0.0 or 0.01 <= abs(value) < 100:
+        return f"{value:.2g}"
+    return f"{value:.0f}" if 100 <= abs(value) < 1e4 else f"{value:.1e}"
