@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from approxmm.reporting.figures import Drawing
 
-__all__ = ["budget_colours", "budget_handles", "draw_field_depth", "draw_field_law", "grid", "selections"]
+__all__ = [
+    "budget_colours",
+    "budget_handles",
+    "by_activation",
+    "draw_field_depth",
+    "draw_field_law",
+    "grid",
+    "selections",
+]
 
 _LINES = {
     "law_to_estimate": ("-", "the theorem with the measured ratios"),
@@ -37,20 +45,18 @@ def draw_field_depth(drawing: Drawing) -> Figure:
 
 
 def _draw(table: pd.DataFrame, against: str, name: str) -> Figure:
-    activations = table["activation"].astype(str)
-    levels = list(dict.fromkeys(activations))
-    every = selections(table)
+    levels, every = by_activation(table), selections(table)
     figure, axes = grid(len(levels), len(every), "error relative to the estimate  ‖ŷ − y‖ / ‖ŷ‖")
     colours = budget_colours(table)
     for row, activation in enumerate(levels):
         for ax, (heading, records) in zip(axes[row], every, strict=True):
-            records = records[activations[records.index] == activation]
-            _draw_panel(ax, _chosen(records, against), against, colours)
+            chosen = records[records.index.isin(levels[activation])]
+            _draw_panel(ax, _chosen(chosen, against), against, colours)
             integer_axis(ax, column(table, against), name if row == len(levels) - 1 else "")
             if row == 0:
                 ax.set_title(heading, loc="left", fontsize="small")
         axes[row][0].set_ylabel(label(plain_text(activation)))
-    legend_above(figure, [*_line_handles(), *budget_handles(colours)], columns=5)
+    legend_above(figure, [*_line_handles(), *budget_handles(colours)], columns=5 if len(every) > 4 else 2)
     return figure
 
 
@@ -89,10 +95,16 @@ def _line_handles() -> list[Any]:
 
 def grid(rows: int, columns: int, y_name: str) -> tuple[Figure, np.ndarray]:
     """Return a figure and its panels (rows, columns) that share both axes."""
-    figure = new_figure(1.55 * columns + 0.9, max(1.65 * rows + 1.1, 3.4))
+    figure = new_figure(max(1.55 * columns + 0.9, 5.6), max(1.65 * rows + 1.1, 3.4))
     axes: np.ndarray = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     figure.supylabel(y_name, fontsize=9)
     return figure, axes
+
+
+def by_activation(table: pd.DataFrame) -> dict[str, pd.Index[Any]]:
+    """Return the rows of each activation, in the order of the table."""
+    names = [str(name) for name in table["activation"]]
+    return {name: table.index[[other == name for other in names]] for name in dict.fromkeys(names)}
 
 
 def selections(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from approxmm.reporting.axes import column, deepest, integer_axis, legend_above
 from approxmm.reporting.display import number_text
-from approxmm.reporting.fig_field import budget_colours, budget_handles, grid, selections
+from approxmm.reporting.fig_field import budget_colours, budget_handles, by_activation, grid, selections
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +25,9 @@ _MEAN, _DISPERSION = "#0072B2", "#E69F00"
 def draw_field_shares(drawing: Drawing) -> Figure:
     """Draw quantiles of the nodes' active shares by layer of the deepest network, a row an active fraction."""
     table = _first_activation(drawing.tables["shares"])
-    figure, _ = _budget_rows(table, "active share  s = c / (c + 1)", _draw_shares)
-    legend_above(figure, [*_quantile_handles(), *budget_handles(budget_colours(table))], columns=5)
+    figure, axes = _budget_rows(table, "active share  s = c / (c + 1)", _draw_shares)
+    handles = [*_quantile_handles(), *budget_handles(budget_colours(table))]
+    legend_above(figure, handles, columns=5 if axes.shape[1] > 4 else 2)
     return figure
 
 
@@ -35,13 +36,12 @@ def draw_field_parts(drawing: Drawing) -> Figure:
     table = _first_activation(drawing.tables["field"])
     figure, axes = _budget_rows(table, "relative error  ‖ŷ − y‖² / ‖y‖²", _draw_parts)
     axes[0][0].set_ylim(0.0, 1.05 * max(_finite(column(table, "measured") ** 2).max(initial=0.0), 1.0))
-    legend_above(figure, _part_handles(), columns=3)
+    legend_above(figure, _part_handles(), columns=3 if axes.shape[1] > 4 else 2)
     return figure
 
 
 def _first_activation(table: pd.DataFrame) -> pd.DataFrame:
-    activations = table["activation"].astype(str)
-    return table[activations == activations.iloc[0]]
+    return table.loc[next(iter(by_activation(table).values()))]
 
 
 def _budget_rows(table: pd.DataFrame, y_name: str, draw: Any) -> tuple[Figure, np.ndarray]:
