@@ -13,7 +13,6 @@ with expectations over the sampling and over the inputs. Errors are of squares.
 
 from __future__ import annotations
 
-import html
 import math
 import sys
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
     from matplotlib.axes import Axes
 
 __all__ = ["ErrorProfile", "LayerError", "Metrics", "metrics_from_logs", "metrics_from_moments"]
@@ -32,6 +32,7 @@ _MAX_EXPONENT = math.log10(sys.float_info.max)
 Interval = tuple[float, float]
 _LOGARITHMS = ("log10_relative_error", "log10_norm_ratio")
 METRIC_NAMES = ("relative_error", "relative_to_estimate", "cosine", "norm_ratio")
+SAMPLED_SOURCES = frozenset({"simulate", "training"})  # measurements; every other source is a closed form
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,16 @@ class Metrics:
             "cosine": self.cosine_ci95,
             "norm_ratio": self.norm_ratio_ci95,
         }.get(metric)
+
+    def log10(self, metric: str) -> float:
+        """Return the decimal logarithm of one of the four figures, also where float64 cannot hold the figure."""
+        if metric in ("relative_error", "norm_ratio"):
+            return float(getattr(self, f"log10_{metric}"))
+        figure: float = getattr(self, metric)
+        if metric == "relative_to_estimate" and not 0.0 < figure < math.inf:
+            difference = self.log10_relative_error - self.log10_norm_ratio
+            return _log10(figure) if math.isnan(difference) else difference
+        return _log10(figure)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers; not-finite ones become None, as JSON has no word for them."""
@@ -126,7 +137,8 @@ class ErrorProfile:
     Attributes
     ----------
     source : str
-        Where the figures come from: ``law``, ``exact``, ``simulate`` or ``training``.
+        Where the figures come from: ``law``, ``dispersed_law``, ``exact``, ``prediction``, ``meanfield``, ``closure``
+        (closed forms), ``simulate`` or ``training`` (measurements).
     layers : tuple of LayerError
     seconds : float
         Wall-clock time of the computation.
@@ -159,24 +171,31 @@ class ErrorProfile:
         }
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row a layer, indexed by ``layer``."""
-        import pandas as pd
+        """Return one row a layer, indexed by ``layer``.
 
-        rows = []
-        for layer in self.layers:
-            low, high = layer.output.ci95 or (math.nan, math.nan)
-            row = {"layer": layer.layer, "source": self.source}
-            row |= {name: getattr(layer.output, name) for name in METRIC_NAMES}
-            row |= {"ci95_low": low, "ci95_high": high}
-            row |= {name: getattr(layer.output, name) for name in _LOGARITHMS}
-            parts = {"pre": layer.pre_activation, "delta": layer.delta, "weight_gradient": layer.weight_gradient}
-            for part, figures in parts.items():
-                if figures is not None:
-                    row |= {f"{part}_{name}": getattr(figures, name) for name in METRIC_NAMES}
-            rows.append(row | layer.extra)
-        return pd.DataFrame(rows).set_index("layer")
+        Columns are those of the output (the four figures, ``ci95_low``, ``ci95_high`` and likewise for cosine and
+        norm ratio, the logarithms), the same with ``pre_`` for the pre-activation and, where a layer has them, with
+        ``delta_`` and ``weight_gradient_`` for gradients, and whatever the layers hold besides.
+        """
+        from approxmm.profile_table import to_frame
 
-    def plot(self, *others: ErrorProfile, ax: Axes | None = None, metric: str = "relative_error") -> Axes:
+        return to_frame(self)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return the columns of `to_pandas` as an xarray Dataset with coordinate ``layer``; settings are attributes.
+
+        Raises
+        ------
+        MissingError
+            If xarray is not installed.
+        """
+        from approxmm.profile_table import to_dataset
+
+        return to_dataset(self)
+
+    def plot(
+        self, *others: ErrorProfile, ax: Axes | None = None, metric: str = "relative_error", of: str = "output"
+    ) -> Axes:
         """Draw `metric` by layer, log scale for errors: closed forms as lines, samples as points with intervals.
 
         Parameters
@@ -187,45 +206,21 @@ class ErrorProfile:
             A new figure is made without it.
         metric : str
             One of the four figures.
+        of : {"output", "pre_activation", "delta", "weight_gradient"}
         """
         from approxmm.profile_plot import plot_profiles
 
-        return plot_profiles((self, *others), ax=ax, metric=metric)
+        return plot_profiles((self, *others), ax=ax, metric=metric, of=of)
 
     def __str__(self) -> str:
-        lines = [f"{self.source}: error by layer" + (f"  ({self._described()})" if self.settings else "")]
-        lines.append("layer  relative error  95 % interval             cosine  norm ratio")
-        for layer in self.layers:
-            figures, interval = layer.output, "–"
-            if figures.ci95 is not None:
-                interval = f"[{figures.ci95[0]:.4g}, {figures.ci95[1]:.4g}]"
-            lines.append(
-                f"{layer.layer:5d}  {figures.relative_error:14.6g}  {interval:24s}  "
-                f"{figures.cosine:6.4f}  {figures.norm_ratio:10.4g}"
-            )
-        return "\n".join([*lines, *self._gradient_lines()])
+        from approxmm.profile_text import plain_text
 
-    def _gradient_lines(self) -> list[str]:
-        """Return a table of the gradients' errors, where the profile has them."""
-        lines = []
-        for layer in self.layers:
-            if layer.delta is not None and layer.weight_gradient is not None:
-                figures, interval = layer.weight_gradient, "–"
-                if figures.ci95 is not None:
-                    interval = f"[{figures.ci95[0]:.4g}, {figures.ci95[1]:.4g}]"
-                lines.append(
-                    f"{layer.layer:5d}  {figures.relative_error:14.6g}  {interval:24s}  {figures.cosine:6.4f}  "
-                    f"{layer.delta.relative_error:10.4g}  {layer.extra.get('gradient_bias', math.nan):10.4g}"
-                )
-        header = "layer  gradient error  95 % interval             cosine  delta error  gradient bias"
-        return [header, *lines] if lines else []
-
-    def _described(self) -> str:
-        return ", ".join(f"{name} {setting}" for name, setting in self.settings.items())
+        return plain_text(self)
 
     def _repr_html_(self) -> str:
-        table = self.to_pandas().drop(columns=["source"]).to_html(float_format="%.5g")
-        return f"<p><b>{html.escape(self.source)}</b> {html.escape(self._described())}</p>{table}"
+        from approxmm.profile_text import notebook_html
+
+        return notebook_html(self)
 
 
 def metrics_from_moments(

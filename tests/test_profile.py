@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approxmm.errors import InputError
+from approxmm.errors import InputError, MissingError
 from approxmm.profile import METRIC_NAMES, ErrorProfile, LayerError, Metrics, metrics_from_logs, metrics_from_moments
-from approxmm.profile_plot import plot_profiles
+from approxmm.profile_plot import plot_profiles, save_plot
+from approxmm.profile_table import compare
 from approxmm.propagation.law import compounding
 
 vectors = st.lists(st.tuples(st.floats(-5, 5), st.floats(-5, 5)), min_size=1, max_size=6)
@@ -103,6 +106,12 @@ def test_notebook_form_escapes_what_it_is_given():
     assert html.count("<tr") >= 3
 
 
+@pytest.mark.parametrize("source", ["law", "dispersed_law", "exact", "prediction", "meanfield", "closure"])
+def test_closed_forms_are_lines(source):
+    (line,) = profile(source).plot().lines
+    assert (line.get_linestyle(), line.get_marker()) == ("-", "None")
+
+
 @pytest.mark.parametrize("metric", METRIC_NAMES)
 def test_plot_draws_lines_for_closed_forms_and_points_for_samples(metric):
     ax = profile("exact").plot(profile("simulate"), metric=metric)
@@ -168,3 +177,184 @@ def test_gradients_appear_in_tables_and_documents():
     assert layer["delta"]["ci95"] == [0.4, 0.6]
     assert layer["weight_gradient"]["relative_error"] == 0.5
     assert profile.to_pandas()["delta_relative_error"].iloc[0] == 0.5
+
+
+def sampled(depth=3, source="simulate", gradients=False, **settings):
+    """A measurement with intervals of ± 10 % for all figures that have one."""
+    layers = []
+    for k in range(1, depth + 1):
+        e = 0.1 * k
+        figures = Metrics(e, e / 2, 0.9, 1 + e, (0.9 * e, 1.1 * e), (0.85, 0.95), (1 + 0.9 * e, 1 + 1.1 * e))
+        layers.append(LayerError(k, figures, figures, *([{}, figures, figures] if gradients else [])))
+    return ErrorProfile(source, tuple(layers), 0.1, settings)
+
+
+def grown(depth, log10_growth, source="meanfield"):
+    """A closed form whose error and norm grow by a constant factor a layer, far beyond floats."""
+    figures = [metrics_from_logs(0.0, k * log10_growth * math.log(10), 0.1, k * log10_growth * math.log(10)) for k in
+               range(1, depth + 1)]  # fmt: skip
+    return ErrorProfile(source, tuple(LayerError(k, m, m) for k, m in enumerate(figures, start=1)))
+
+
+@pytest.mark.parametrize(
+    ("metric", "bounds"),
+    [
+        ("relative_error", [(0.09, 0.11), (0.18, 0.22), (0.27, 0.33)]),
+        ("cosine", [(0.85, 0.95)] * 3),
+        ("norm_ratio", [(1.09, 1.11), (1.18, 1.22), (1.27, 1.33)]),
+    ],
+)
+def test_intervals_of_every_metric_are_drawn(metric, bounds):
+    ax = sampled().plot(metric=metric)
+    segments = ax.collections[0].get_segments()
+    np.testing.assert_allclose([segment[:, 1] for segment in segments], bounds)
+    assert not sampled().plot(metric="relative_to_estimate").collections
+
+
+def test_an_interval_that_reaches_zero_ends_a_decade_below_the_points():
+    figures = Metrics(0.1, 0.1, 0.9, 1.0, (0.0, 0.3))
+    ax = ErrorProfile("simulate", (LayerError(1, figures, figures),)).plot()
+    np.testing.assert_allclose(ax.collections[0].get_segments()[0][:, 1], [0.01, 0.3])
+
+
+def test_gradients_are_drawn_and_a_profile_without_them_is_named():
+    ax = sampled(gradients=True).plot(sampled(gradients=True, source="training"), of="weight_gradient")
+    assert len(ax.collections) == 2
+    assert "gradient by weights" in ax.get_ylabel()
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.1, 0.2, 0.3])
+    with pytest.raises(InputError, match="of='delta': the profile 'exact' holds no such figures; compute it with"):
+        sampled(gradients=True).plot(profile("exact"), of="delta")
+    with pytest.raises(InputError, match="of='inputs' is unknown; choose one of output, pre_activation, delta, weight"):
+        profile().plot(of="inputs")
+
+
+def test_values_beyond_floats_are_drawn_by_their_logarithms():
+    deep = grown(10_000, 0.5)
+    assert math.isinf(deep.layers[-1].output.relative_error)
+    for metric in ("relative_error", "norm_ratio"):
+        ax = deep.plot(sampled(), metric=metric)
+        assert ax.get_yscale() == "linear"
+        drawn = np.asarray(ax.lines[0].get_ydata())
+        np.testing.assert_allclose(drawn[[0, -1]], [0.5, 5000.0], rtol=1e-9)
+        ax.figure.canvas.draw()
+        assert "$10^{4000}$" in [text.get_text() for text in ax.get_yticklabels()]
+    np.testing.assert_allclose(deep.plot(metric="relative_to_estimate").lines[0].get_ydata(), 1.0, rtol=1e-9)
+    vanishing = compounding(1, 3000).profile()
+    drawn = np.asarray(vanishing.plot(metric="norm_ratio").lines[0].get_ydata())
+    np.testing.assert_allclose(drawn[-1], -6000 * math.log10(2), rtol=1e-9)
+
+
+def test_many_layers_are_points_at_some_and_a_thin_line_through_all():
+    ax = sampled(600).plot(grown(600, 0.01))
+    points, thin, closed = ax.lines
+    assert (len(points.get_xdata()), len(thin.get_xdata()), len(closed.get_xdata())) == (60, 600, 600)
+    assert (points.get_xdata()[0], points.get_xdata()[-1]) == (1, 600)
+    assert len(ax.collections[0].get_segments()) == 60
+    assert len(ax.get_legend().get_texts()) == 2
+
+
+def test_profiles_of_one_source_are_told_apart_by_their_settings():
+    ax = sampled(method="dropout", budget=0.5).plot(sampled(method="dropout", budget=0.25), profile("exact", budget=1))
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["simulate (budget 0.5)", "simulate (budget 0.25)", "exact"]
+
+
+def test_saved_plots(tmp_path):
+    save_plot([sampled(gradients=True)], tmp_path / "a.svg", metric="cosine", of="delta")
+    assert "<svg" in (tmp_path / "a.svg").read_text()
+
+
+def test_tables_hold_intervals_and_logarithms_of_every_part():
+    table = sampled(gradients=True).to_pandas()
+    for part in ("", "pre_", "delta_", "weight_gradient_"):
+        np.testing.assert_allclose(table[f"{part}ci95_low"], [0.09, 0.18, 0.27])
+        np.testing.assert_allclose(table[f"{part}cosine_ci95_high"], 0.95)
+        np.testing.assert_allclose(table[f"{part}norm_ratio_ci95_low"], [1.09, 1.18, 1.27])
+        np.testing.assert_allclose(table[f"{part}log10_relative_error"], np.log10([0.1, 0.2, 0.3]))
+    assert not any(column.startswith("delta") for column in sampled().to_pandas())
+
+
+def test_comparison_sets_each_profile_beside_the_measurement():
+    theory = profile("exact", errors=(0.1, 0.3, 0.32))
+    table = compare(theory, sampled())
+    assert list(table.columns) == ["layer", "profile", "source", "value", "low", "high", "log10", "ratio", "inside"]
+    assert len(table) == 6
+    exact = table[table.profile == "exact"]
+    np.testing.assert_allclose(exact["ratio"], [1.0, 1.5, 0.32 / 0.3])
+    assert list(exact["inside"]) == [True, False, True]
+    assert exact["low"].isna().all()
+    measured = table[table.profile == "simulate"]
+    np.testing.assert_allclose(measured["ratio"], 1.0)
+    np.testing.assert_allclose(measured[["low", "high"]].iloc[0], [0.09, 0.11])
+    wide = table.pivot(index="layer", columns="profile", values="ratio")
+    assert wide.shape == (3, 2)
+
+
+def test_comparison_without_measurement_beyond_floats_and_with_labels():
+    table = compare(grown(800, 0.5), grown(800, 0.501), labels=["a", "b"])
+    assert table["ratio"].isna().all()
+    assert table["inside"].isna().all()
+    both = compare(grown(800, 0.5), grown(800, 0.501, source="training"))
+    last = both[(both.layer == 800) & (both.source == "meanfield")]
+    np.testing.assert_allclose(last["ratio"], 10.0**-0.8, rtol=1e-6)
+    assert math.isinf(last["value"].iloc[0])
+    np.testing.assert_allclose(last["log10"], 400.0)
+    assert set(compare(sampled(gradients=True), metric="cosine", of="delta")["value"]) == {0.9}
+    with pytest.raises(InputError, match="profiles=\\(\\) is empty"):
+        compare()
+    with pytest.raises(
+        InputError, match=re.escape("labels=['a', 'a'] must be 2 different texts, one for each profile")
+    ):
+        compare(sampled(), sampled(), labels=["a", "a"])
+
+
+def test_xarray_dataset_has_layers_as_coordinate_and_settings_as_attributes():
+    xarray = pytest.importorskip("xarray")
+    dataset = sampled(gradients=True, method="dropout", budget=0.5, sampled_layers=[1, 2], scaled=True).to_xarray()
+    assert isinstance(dataset, xarray.Dataset)
+    np.testing.assert_array_equal(dataset["layer"], [1, 2, 3])
+    np.testing.assert_allclose(dataset["relative_error"].sel(layer=2), 0.2)
+    np.testing.assert_allclose(dataset["weight_gradient_ci95_high"], [0.11, 0.22, 0.33])
+    assert dataset.attrs["source"] == "simulate"
+    assert (dataset.attrs["method"], dataset.attrs["budget"]) == ("dropout", 0.5)
+    assert (dataset.attrs["sampled_layers"], dataset.attrs["scaled"]) == ("[1, 2]", "true")
+
+
+def test_missing_xarray_is_named_with_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(
+        MissingError, match=re.escape("xarray is not installed; `pip install xarray`, or use to_pandas()")
+    ):
+        sampled().to_xarray()
+
+
+def test_long_profiles_are_abbreviated():
+    deep = ErrorProfile("meanfield", grown(10_000, 0.5).layers, 0.0, {"sampled_layers": list(range(1, 10_001))})
+    lines = str(deep).splitlines()
+    numbers = [int(line.split()[0]) for line in lines[2:-1] if line.split()[0].isdigit()]
+    assert numbers[:5] == [1, 2, 3, 4, 5]
+    assert numbers[-5:] == [9996, 9997, 9998, 9999, 10_000]
+    assert 10 < len(numbers) < 25
+    assert lines[-1] == f"({len(numbers)} of 10000 layers; to_pandas() holds them all)"
+    assert lines[0] == "meanfield: error by layer  (sampled_layers [1, 2, …, 10000])"
+    assert "1.000e+5000" in lines[-2]
+    assert [at for at, line in enumerate(lines[2:]) if line.strip() == "…"] == [5, len(numbers) - 4]
+    assert len(str(sampled(24)).splitlines()) == 26
+    html = deep._repr_html_()
+    assert html.count("<tr>") == len(numbers) + 3
+    assert f"({len(numbers)} of 10000 layers; to_pandas() holds them all)" in html
+
+
+@pytest.mark.parametrize("depth", [25, 26, 40, 512])
+def test_abbreviated_layers_are_in_order_and_each_once(depth):
+    numbers = [int(line.split()[0]) for line in str(sampled(depth)).splitlines()[2:-1] if line.strip() != "…"]
+    assert numbers == sorted(set(numbers))
+    assert (numbers[0], numbers[-1]) == (1, depth)
+
+
+def test_notebook_form_holds_a_picture_with_its_data():
+    html = sampled()._repr_html_()
+    start = html.index("base64,") + len("base64,")
+    picture = base64.b64decode(html[start : html.index('"', start)]).decode()
+    assert "<svg" in picture
+    assert len(html) < 30_000

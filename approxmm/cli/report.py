@@ -31,7 +31,7 @@ def report(
     the sampling error side by side. No network, about a minute on two cores (longer on the first run,
     which compiles).
 
-    A SPEC names its study (quick or recall) and its settings; reports/*.toml are examples.
+    A SPEC names its study (quick, recall, field) and its settings; reports/*.toml are examples.
 
     Example: approxmm report -o my-report
     """

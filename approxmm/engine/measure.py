@@ -15,6 +15,7 @@ from approxmm.activations import apply
 from approxmm.engine.layout import units_of, weights_of
 from approxmm.engine.session import Session
 from approxmm.profile import ErrorProfile, LayerError, metrics_from_moments
+from approxmm.shares import ShareTally
 
 __all__ = ["measure"]
 
@@ -41,7 +42,7 @@ def measure(session: Session, probe: np.ndarray, repeats: int = 4, step: int = 0
     """
     started = time.perf_counter()
     sums = np.zeros((session.depth, 2, 4))  # error, estimate, cross, exact
-    ratios = [_Ratio() for _ in range(session.depth)]
+    ratios = [ShareTally() for _ in range(session.depth)]
     for repeat in range(repeats):
         for number, rows in enumerate(session.blocks(probe)):
             x = probe[rows]
@@ -54,7 +55,7 @@ def measure(session: Session, probe: np.ndarray, repeats: int = 4, step: int = 0
     layers = []
     for k in range(session.depth):
         pre, out = (metrics_from_moments(s[3], s[1], s[2], s[0]) for s in sums[k])
-        layers.append(LayerError(k + 1, output=out, pre_activation=pre, extra=ratios[k].figures()))
+        layers.append(LayerError(k + 1, output=out, pre_activation=pre, extra=_ratio_figures(ratios[k])))
     settings: dict[str, Any] = {"method": session.method.name, "step": step, "probe": len(probe), "repeats": repeats}
     return ErrorProfile("training", tuple(layers), time.perf_counter() - started, settings)
 
@@ -67,36 +68,16 @@ def _sums(value: np.ndarray, exact: np.ndarray) -> np.ndarray:
     )
 
 
-class _Ratio:
-    """Active and total sums of one product, collected over blocks."""
-
-    def __init__(self) -> None:
-        self.cross, self.square = 0.0, 0.0
-        self.nodes: list[np.ndarray] = []
-
-    def add(self, active: np.ndarray, total: np.ndarray) -> None:
-        self.cross += float(np.vdot(active, total))
-        self.square += float(np.vdot(total, total))
-        inactive = total - active
-        some = inactive != 0
-        self.nodes.append((active[some] / inactive[some]).ravel())
-
-    def figures(self) -> dict[str, float]:
-        """Return the effective ratio and quartiles; nothing where no product was selected for."""
-        if not self.nodes or self.square == 0:
-            return {}
-        kept = self.cross / self.square
-        nodes = np.concatenate(self.nodes)
-        low, median, high = np.quantile(nodes, [0.25, 0.5, 0.75]) if nodes.size else (np.nan,) * 3
-        return {
-            "ratio": kept / (1.0 - kept) if kept != 1.0 else float("inf"),
-            "ratio_low": float(low),
-            "ratio_median": float(median),
-            "ratio_high": float(high),
-        }
+def _ratio_figures(tally: ShareTally) -> dict[str, float]:
+    """Return the effective ratio and quartiles; nothing where no product was selected for, or all sums are zero."""
+    measured = tally.figures()
+    if measured is None or measured.undefined == 1.0:
+        return {}
+    low, median, high = (float(ratio) for ratio in measured.ratio_quantiles([0.25, 0.5, 0.75]))
+    return {"ratio": measured.ratio, "ratio_low": low, "ratio_median": median, "ratio_high": high}
 
 
-def _add_ratio(session: Session, x: np.ndarray, k: int, ratio: _Ratio) -> None:
+def _add_ratio(session: Session, x: np.ndarray, k: int, ratio: ShareTally) -> None:
     """Add product k's sums over active items and over all items, unscaled, after a sampled pass of `x`."""
     inner = session.method.claims.side == "inner"
     if inner and k < session.sampled_layers:

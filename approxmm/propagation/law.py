@@ -5,11 +5,16 @@ node c times the inactive nodes' sum, each layer keeps the factor c/(c + 1) of t
 â_k = Π c_i/(c_i + 1) · a_k. Relative to the estimate the error is Π(1 + 1/c_i) − 1, relative
 to the exact value 1 − Π c_i/(c_i + 1) (Ebrahimi, Advani, Asudeh 2025). Both are of norms, not of
 squares. It says nothing about unbiased sampling.
+
+The same with active shares s = c/(c + 1) holds for every real share, also where the ratio is negative or infinite:
+â_k = Π s_i · a_k. It carries over to activations with φ(s z) = s φ(z) for s > 0 (ReLU, leaky ReLU) as long as the
+shares are positive and there are no biases.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +24,14 @@ import numpy as np
 
 from approxmm.errors import InputError
 from approxmm.profile import ErrorProfile, LayerError, Metrics
+from approxmm.shares import ratio_of
 
-__all__ = ["Compounding", "compound_errors", "compounding", "ratio_for_depth"]
+__all__ = ["Compounding", "compound_errors", "compound_shares", "compounding", "ratio_for_depth"]
+
+# Rational arithmetic up to this layer, so that c = 5 gives 0.44 and not 0.43999999999999995. It stays cheap as long
+# as numerators are short; beyond that, logarithms carry the result without overflow.
+_EXACT_UNTIL = 256
+_MAX_LOG = math.log(sys.float_info.max)
 
 
 @dataclass(frozen=True)
@@ -30,17 +41,20 @@ class Compounding:
     Attributes
     ----------
     ratios : tuple of float
-        c_1 … c_L.
+        c_1 … c_L; negative or infinite only where shares were given.
     relative_to_estimate, relative_to_exact : tuple of float
         ‖â_k − a_k‖/‖â_k‖ and ‖â_k − a_k‖/‖a_k‖ after layers 1 … L; the first may be infinite.
     log_growth : tuple of float
-        ln Π(1 + 1/c_i), finite at any depth.
+        ln |Π(1 + 1/c_i)|, finite at any depth unless a share is 0.
+    kept : tuple of float
+        Π c_i/(c_i + 1): the multiple of a_k that â_k is.
     """
 
     ratios: tuple[float, ...]
     relative_to_estimate: tuple[float, ...]
     relative_to_exact: tuple[float, ...]
     log_growth: tuple[float, ...]
+    kept: tuple[float, ...]
 
     def profile(self) -> ErrorProfile:
         """Return the law as an `ErrorProfile`, whose figures are of squares."""
@@ -49,11 +63,14 @@ class Compounding:
         for k, (to_estimate, to_exact, growth) in enumerate(
             zip(self.relative_to_estimate, self.relative_to_exact, self.log_growth, strict=True), start=1
         ):
+            log_norm = -2.0 * growth / math.log(10.0)
             metrics = Metrics(
-                relative_error=to_exact**2,
+                relative_error=to_exact * to_exact,
                 relative_to_estimate=to_estimate * to_estimate,
-                cosine=1.0,
-                norm_ratio=math.exp(-2.0 * growth),
+                cosine=math.copysign(1.0, self.kept[k - 1]) if growth < math.inf else math.nan,
+                norm_ratio=_exp(-2.0 * growth),
+                log10_relative_error=log_norm if math.isinf(to_exact * to_exact) else math.nan,
+                log10_norm_ratio=log_norm,
             )
             layers.append(LayerError(k, metrics, metrics, extra={"ratio": self.ratios[k - 1]}))
         return ErrorProfile("law", tuple(layers), time.perf_counter() - started)
@@ -80,21 +97,71 @@ def compounding(ratio: float | Sequence[float], depth: int | None = None) -> Com
     (0.2, 0.44, 0.728)
     """
     ratios = _checked_ratios(ratio, depth)
-    # Rational arithmetic, so that c = 5 gives 0.44 and not 0.43999999999999995. It stays cheap as long
-    # as numerators are short; beyond that, logarithms carry the result without overflow.
-    exact_until = 256
-    growth, log_growth = Fraction(1), 0.0
-    to_estimate, to_exact, logs = [], [], []
-    for k, c in enumerate(ratios):
-        log_growth += math.log1p(1.0 / c) if c >= 1 else math.log1p(c) - math.log(c)
-        if k < exact_until:
-            growth *= 1 + 1 / Fraction(c)
-            log_growth = _log(growth)
-        rational = k < exact_until and log_growth < 700
-        to_estimate.append(float(growth - 1) if rational else _expm1(log_growth))
-        to_exact.append(float(1 - 1 / growth) if rational else -math.expm1(-log_growth))
-        logs.append(log_growth)
-    return Compounding(tuple(ratios), tuple(to_estimate), tuple(to_exact), tuple(logs))
+    return _compound(
+        ratios,
+        [1 + 1 / Fraction(c) for c in ratios[:_EXACT_UNTIL]],
+        [math.log1p(1.0 / c) if c >= 1 else math.log1p(c) - math.log(c) for c in ratios],
+    )
+
+
+def compound_shares(shares: Sequence[float] | np.ndarray) -> Compounding:
+    """Return the compounding for active shares s_1 … s_L, any finite numbers: â_k = Π s_i · a_k.
+
+    For 0 < s < 1 it is that of the ratios s/(1 − s). A share of 1 loses nothing; a negative one turns the sign.
+
+    Raises
+    ------
+    InputError
+        If a share is not finite, or there is none.
+
+    Examples
+    --------
+    >>> compound_shares([0.5, 1.0, 0.5]).relative_to_exact
+    (0.5, 0.5, 0.75)
+    """
+    given = [float(s) for s in shares]
+    for s in given:
+        if not math.isfinite(s):
+            raise InputError(f"share={s} must be finite: it is the active sum over the whole sum")
+    if not given:
+        raise InputError("shares=[] is empty; give one share for each layer")
+    lost = next((k for k, s in enumerate(given) if s == 0.0), len(given))  # from here on nothing is left
+    before = given[:lost]
+    law = _compound(
+        [float(c) for c in ratio_of(np.array(given))],
+        [1 / Fraction(s) for s in before[:_EXACT_UNTIL]],
+        [-math.log(abs(s)) for s in before],
+        sign=[math.copysign(1.0, s) for s in before],
+    )
+    rest = len(given) - lost
+    return Compounding(
+        law.ratios,
+        law.relative_to_estimate + (math.inf,) * rest,
+        law.relative_to_exact + (1.0,) * rest,
+        law.log_growth + (math.inf,) * rest,
+        law.kept + (0.0,) * rest,
+    )
+
+
+def _compound(
+    ratios: list[float], growths: list[Fraction], logs: list[float], sign: list[float] | None = None
+) -> Compounding:
+    """Compound the layers' growths 1 + 1/c: exactly as far as they are given, by logarithms of size beyond."""
+    growth, log_growth, turned = Fraction(1), 0.0, 1.0
+    to_estimate, to_exact, totals, kept = [], [], [], []
+    for k, log in enumerate(logs):
+        log_growth += log
+        turned *= 1.0 if sign is None else sign[k]
+        if k < len(growths):
+            growth *= growths[k]
+            log_growth = _log(abs(growth))
+        rational = k < len(growths) and abs(log_growth) < 700
+        share = float(1 / growth) if rational else turned * _exp(-log_growth)
+        to_estimate.append(float(abs(growth - 1)) if rational else _lost(turned, log_growth))
+        to_exact.append(float(abs(1 - 1 / growth)) if rational else _lost(turned, -log_growth))
+        totals.append(log_growth)
+        kept.append(share)
+    return Compounding(tuple(ratios), tuple(to_estimate), tuple(to_exact), tuple(totals), tuple(kept))
 
 
 def compound_errors(one_step: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -148,15 +215,21 @@ def _checked_ratios(ratio: float | Sequence[float], depth: int | None) -> list[f
 
 
 def _log(growth: Fraction) -> float:
-    if growth < 2:
+    if Fraction(1, 2) < growth < 2:
         return math.log1p(growth - 1)
-    if growth < 2**1000:
+    if Fraction(1, 2**1000) < growth < 2**1000:
         return math.log(growth)
     return math.log(growth.numerator) - math.log(growth.denominator)
 
 
+def _lost(sign: float, log: float) -> float:
+    """Return |sign · exp(log) − 1|."""
+    return abs(_expm1(log)) if sign > 0 else _exp(log) + 1.0
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < _MAX_LOG else math.inf
+
+
 def _expm1(x: float) -> float:
-    try:
-        return math.expm1(x)
-    except OverflowError:
-        return math.inf
+    return math.expm1(x) if x < _MAX_LOG else math.inf

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from approxmm.reporting.canvas import drawing, save
 from approxmm.reporting.fig_accuracy import draw_accuracy
 from approxmm.reporting.fig_compounding import draw_compounding, draw_moments, draw_output_error
+from approxmm.reporting.fig_field import draw_field_depth, draw_field_law
+from approxmm.reporting.fig_field_shares import draw_field_parts, draw_field_shares
 from approxmm.reporting.fig_law import draw_law
 from approxmm.reporting.fig_ratios import draw_ratios
 from approxmm.reporting.fig_recall import draw_recall
@@ -173,6 +175,54 @@ FIGURES = (
         "One panel a budget: recall between 0 and 1 by layer, one line for each setting of hash tables and of subspace "
         "screening, and the budget as a dashed line.",
         draw_recall,
+    ),
+    FigureKind(
+        "field_law",
+        "field",
+        ("activation", "method", "options", "budget", "depth", "layer", "law_to_estimate", "measured_to_estimate"),
+        "The theorem with measured ratios, and the measured error",
+        "Deepest networks, one column a selection, one row an activation; norms, relative to the estimate, as in the "
+        "published form of the theorem. Solid: Π(1 + 1/c) − 1 with the ratios measured at each layer. Points: the "
+        "selected network itself. Between the two lies what one ratio cannot see: the dispersion of the nodes’ shares, "
+        "and what biases and nonlinearities do. The dashed law knows, besides the ratio, the norm that the active sums "
+        "keep. Where points flatten, hardly more than the biases is left in ŷ; neither law knows of biases.",
+        "Grid of panels: error relative to the estimate on a log scale by layer, two predictions as lines and the "
+        "measured error as points.",
+        draw_field_law,
+    ),
+    FigureKind(
+        "field_shares",
+        "shares",
+        ("activation", "method", "options", "budget", "depth", "layer", "share", "q05", "q25", "q50", "q75", "q95"),
+        "How far from one ratio: the nodes’ active shares",
+        "Deepest network of the first activation; one bar a layer. The theorem assumes that all nodes of a layer have "
+        "one share s = c/(c + 1), between 0 and 1. Below 0 the active sum opposes the whole, above 1 the inactive one "
+        "does. The point is the share that fits best in least squares, which the theorem is given here.",
+        "Grid of panels: quantiles of the nodes' active shares by layer as bars that reach below 0 and above 1, and "
+        "the least-squares share as a point.",
+        draw_field_shares,
+    ),
+    FigureKind(
+        "field_parts",
+        "field",
+        ("activation", "method", "options", "budget", "depth", "layer", "law", "measured", "mean_part", "dispersion"),
+        "The measured error, divided exactly",
+        "Deepest network of the first activation. The height of a bar is the measured squared error relative to the "
+        "exact value. Its lower part is all that one share for all nodes could explain, and rescaling would remove; "
+        "the upper part is the error of direction. The dash is the theorem’s prediction.",
+        "Grid of panels: stacked bars of the two parts of the squared error by layer, with the theorem's prediction as "
+        "a dash.",
+        draw_field_parts,
+    ),
+    FigureKind(
+        "field_depth",
+        "field",
+        ("activation", "method", "options", "budget", "depth", "layer", "law_to_estimate", "measured_to_estimate"),
+        "The same at the last sampled product, against depth",
+        "Each point is a network of its own. Marks as in the first figure.",
+        "Grid of panels: error relative to the estimate on a log scale against the number of hidden layers, two "
+        "predictions as lines and the measured error as points.",
+        draw_field_depth,
     ),
 )
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from approxmm.errors import DataError, InputError, MissingError
 
-__all__ = ["QuickSettings", "RecallSettings", "StudySettings", "load_settings"]
+__all__ = ["FieldSettings", "QuickSettings", "RecallSettings", "Selection", "StudySettings", "load_settings"]
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -101,7 +101,57 @@ class RecallSettings(StudySettings):
     seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
 
 
-_KINDS: dict[str, type[StudySettings]] = {"quick": QuickSettings, "recall": RecallSettings}
+class Selection(StudySettings):
+    """A method and its options, without a budget."""
+
+    method: str
+    options: dict[str, bool | int | float | str] = {}
+
+
+class FieldSettings(StudySettings):
+    """Settings of the field study: the theorem's ratio measured on trained networks.
+
+    Attributes
+    ----------
+    data, data_dir : str
+        As for the quick study.
+    activations, depths, width, epochs, batch
+        Of the networks, one for each activation and number of hidden layers, trained with exact products.
+    budgets : tuple of float
+        Active fractions.
+    selections : tuple of Selection
+        Whose active sets are measured.
+    examples : int
+        Validation images they are measured on.
+    draws, trials : int
+        Draws of the shares, and trials of the simulation, for selections that are random.
+    seed : int
+    """
+
+    study: Literal["field"] = "field"
+    data: str = "digits"
+    data_dir: str | None = None
+    activations: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu", "linear")
+    depths: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 3, 4, 5, 6, 7)
+    width: Count = 200
+    epochs: Count = 5
+    batch: Count = 20
+    budgets: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (0.05, 0.25)
+    selections: Annotated[tuple[Selection, ...], Field(min_length=1)] = (
+        Selection(method="oracle_active"),
+        Selection(method="oracle_active", options={"by": "magnitude"}),
+        Selection(method="top_k"),
+        Selection(method="subspace_screen", options={"rank": 16}),
+        Selection(method="alsh"),
+        Selection(method="dropout", options={"scaled": False}),
+    )
+    examples: Count = 100
+    draws: Count = 10
+    trials: Annotated[int, Field(ge=2)] = 40
+    seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
+
+
+_KINDS: dict[str, type[StudySettings]] = {"quick": QuickSettings, "recall": RecallSettings, "field": FieldSettings}
 
 
 def load_settings(path: str | Path) -> StudySettings:

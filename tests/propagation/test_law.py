@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approxmm.errors import InputError
-from approxmm.propagation.law import compound_errors, compounding, ratio_for_depth
+from approxmm.propagation.law import compound_errors, compound_shares, compounding, ratio_for_depth
 
 ratios = st.floats(0.01, 1e6)
 PUBLISHED = (0.2, 0.44, 0.728, 1.0736, 1.48832, 1.985984, 2.5831808)
@@ -32,6 +32,48 @@ def test_ratios_that_vary_by_layer(values):
         assert law.log_growth[k] == pytest.approx(math.log1p(growth - 1), rel=1e-13)
     assert law.ratios == tuple(values)
     assert law == compounding(np.array(values))
+
+
+@given(st.lists(ratios, min_size=1, max_size=30))
+def test_shares_compound_like_their_ratios(values):
+    law, same = compounding(values), compound_shares([c / (1 + c) for c in values])
+    for name in ("ratios", "relative_to_estimate", "relative_to_exact", "log_growth", "kept"):
+        np.testing.assert_allclose(getattr(same, name), getattr(law, name), rtol=1e-6)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=300))
+def test_shares_of_any_sign(shares):
+    law, kept = compound_shares(shares), Fraction(1)
+    for k, s in enumerate(shares):
+        kept *= Fraction(s)
+        assert law.kept[k] == pytest.approx(float(kept), rel=1e-9, abs=1e-300)
+        assert law.relative_to_exact[k] == pytest.approx(float(abs(1 - kept)), rel=1e-9, abs=1e-12)
+        if kept == 0:
+            assert law.relative_to_estimate[k] == law.log_growth[k] == math.inf
+        elif abs(kept) > Fraction(1, 10**290):
+            assert law.relative_to_estimate[k] == pytest.approx(float(abs(1 / kept - 1)), rel=1e-9, abs=1e-12)
+
+
+def test_shares_that_lose_nothing_or_turn_the_sign():
+    law = compound_shares([1.0, -0.5, 2.0])
+    assert law.ratios == (math.inf, -1 / 3, -2.0)
+    assert law.relative_to_exact == (0.0, 1.5, 2.0)
+    assert law.relative_to_estimate == (0.0, 3.0, 2.0)
+    assert law.kept == (1.0, -0.5, -1.0)
+    assert [layer.output.cosine for layer in law.profile().layers] == [1.0, -1.0, -1.0]
+    gone = compound_shares([0.5, 0.0, 3.0])
+    assert gone.relative_to_exact == (0.5, 1.0, 1.0)
+    assert gone.kept == (0.5, 0.0, 0.0)
+    assert math.isnan(gone.profile().layers[1].output.cosine)
+
+
+@pytest.mark.parametrize("share", [0.5, -0.5, 1.5, -1.5])
+def test_shares_of_ten_thousand_layers(share):
+    law = compound_shares([share] * 10_000)
+    np.testing.assert_allclose(law.log_growth, -math.log(abs(share)) * np.arange(1, 10_001), rtol=1e-9)
+    profile = law.profile()
+    assert profile.layers[-1].output.log10_norm_ratio == pytest.approx(20_000 * math.log10(abs(share)))
+    assert law.relative_to_exact[-1] == pytest.approx(1.0 if abs(share) < 1 else math.inf)
 
 
 @given(st.lists(ratios, min_size=2, max_size=20))
@@ -100,6 +142,8 @@ def test_compound_errors_keep_small_ones_and_overflow_to_infinity():
         (lambda: compounding(5, 0), "depth=0 must be at least 1"),
         (lambda: compounding([5, 6], 3), "2 ratios for depth=3; give one ratio, or one for each layer"),
         (lambda: compounding([]), "ratio=[] is empty"),
+        (lambda: compound_shares([0.5, math.nan]), "share=nan must be finite: it is the active sum over the whole sum"),
+        (lambda: compound_shares([]), "shares=[] is empty"),
         (lambda: ratio_for_depth(0, 0.1), "depth=0, error=0.1: depth must be at least 1"),
         (lambda: ratio_for_depth(3, 0.0), "depth=3, error=0.0"),
         (lambda: ratio_for_depth(3, math.nan), "depth=3, error=nan"),

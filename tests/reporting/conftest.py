@@ -17,6 +17,8 @@ from approxmm.propagation.moments import exact_moments
 from approxmm.propagation.onestep import predict_compounding
 from approxmm.propagation.simulate import simulate
 from approxmm.reporting import write_report
+from approxmm.studies.field_rows import field_rows
+from approxmm.studies.settings import FieldSettings, Selection
 from approxmm.studies.study import Study
 
 METHODS = [
@@ -135,6 +137,17 @@ def recall_table():
     )
 
 
+def field_tables(x):
+    selections = (Selection(method="oracle_active"), Selection(method="dropout", options={"scaled": False}))
+    settings = FieldSettings(selections=selections, draws=2, trials=5)
+    tables = {"field": [], "shares": []}
+    for depth in (1, 3):
+        network = Network.random([x.shape[1]] + [24] * depth + [10], bias_std=0.1, seed=depth)
+        for name, records in field_rows(settings, network, x, "relu").items():
+            tables[name] += records
+    return {name: pd.DataFrame(records) for name, records in tables.items()}
+
+
 def methods_table():
     rows = []
     for name in available_methods():
@@ -165,6 +178,7 @@ def study():
         "compounding": compounding_table(x),
         "ratios": ratios_table(),
         "methods": methods_table(),
+        **field_tables(x),
     }
     return Study(
         name="quick",
