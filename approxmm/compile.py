@@ -11,12 +11,16 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 
-__all__ = ["compiled", "compiled_fast"]
+__all__ = ["compiled", "compiled_fast", "copy_into"]
 
 # Some versions of Numba are typed and some are not; the checker need not know which is installed.
 _njit = cast(Any, numba.njit)
 _F = TypeVar("_F", bound=Callable[..., object])
+
+# Nobody calls kernels from C: no wrapper for that is compiled.
+_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 # Flags that let sums be vectorised. `nnan` and `ninf` stay out: divergence must remain visible.
 _FAST = {"contract", "reassoc", "arcp", "nsz"}
@@ -24,12 +28,12 @@ _FAST = {"contract", "reassoc", "arcp", "nsz"}
 
 def compiled(function: _F) -> _F:
     """Compile `function` lazily in no-Python mode, strict IEEE arithmetic, cached on disk, without the GIL."""
-    return cast(_F, _forgiving(_njit(cache=True, nogil=True, error_model="numpy")(function)))
+    return cast(_F, _forgiving(_njit(**_OPTIONS)(function)))
 
 
 def compiled_fast(function: _F) -> _F:
     """Like `compiled`, but sums may be reordered and multiply-adds contracted (NaN and infinity are kept)."""
-    return cast(_F, _forgiving(_njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)(function)))
+    return cast(_F, _forgiving(_njit(**_OPTIONS, fastmath=_FAST)(function)))
 
 
 def _forgiving(dispatcher: Any) -> Any:
@@ -51,3 +55,14 @@ def _forgiving(dispatcher: Any) -> Any:
 
     file._load_index = load_what_is_left
     return dispatcher
+
+
+@compiled
+def copy_into(out: np.ndarray, source: np.ndarray) -> None:
+    """Write the 1-D array `source` to the beginning of `out`.
+
+    In compiled code ``out[:] = source`` comes with the text of an error message about shapes: string formatting that
+    takes seconds to compile, again in every function that calls the one that assigns.
+    """
+    for i in range(source.size):
+        out[i] = source[i]

@@ -13,13 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
-from numba.extending import overload
+from numba.core import types as numba_types
+from numba.core.typing import templates as numba_templates
 
 __all__ = ["GenericFunction", "generic"]
 
 _P = ParamSpec("_P")
 _R_co = TypeVar("_R_co", covariant=True)
 _F = TypeVar("_F", bound=Callable[..., object])
+
+# Some versions of Numba are typed and some are not; the checker need not know which is installed.
+_types, _templates = cast(Any, numba_types), cast(Any, numba_templates)
 
 
 class _Implementations(dict[type, Callable[..., Any]]):
@@ -74,12 +78,27 @@ def generic(function: Callable[_P, _R_co]) -> GenericFunction[_P, _R_co]:
     dispatching.register = register  # type: ignore[attr-defined]
     dispatching.implementation = implementations.of  # type: ignore[attr-defined]
 
-    @overload(dispatching, strict=False)
-    def resolve(state: Any, *rest: Any) -> Any:
-        state_class = getattr(state, "instance_class", None)
+    _teach_numba(dispatching, implementations)
+    return cast(GenericFunction[_P, _R_co], dispatching)
+
+
+def _teach_numba(dispatching: Callable[..., Any], implementations: _Implementations) -> None:
+    """Let calls of `dispatching` in compiled code be calls of the implementation itself.
+
+    The typing template hands out the implementation's own signature and code. (An `overload` would wrap it in a
+    function for each call site: one more time that all of it is linked, optimised and turned into machine code.)
+    """
+
+    def infer(self: Any, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        state_class = getattr(args[0], "instance_class", None) if args else None
         if state_class is None or not (state_class in implementations or object in implementations):
             return None
-        implementation = implementations.of(state_class)
-        return lambda state, *rest: implementation(state, *rest)
+        self.chosen = _types.Dispatcher(implementations.of(state_class))
+        return self.chosen.get_call_type(self.context, args, kws)
 
-    return cast(GenericFunction[_P, _R_co], dispatching)
+    def implementation_key(self: Any, signature: Any) -> Any:
+        return self.chosen.get_impl_key(signature)
+
+    members = {"key": dispatching, "generic": infer, "get_impl_key": implementation_key}
+    template = type(f"Dispatch_{dispatching.__name__}", (_templates.AbstractTemplate,), members)
+    _templates.infer_global(dispatching, _types.Function(template))

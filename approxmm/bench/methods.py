@@ -48,8 +48,8 @@ def _gaussian(seed: int, *shape: int) -> np.ndarray:
 def _selections(pairs: int) -> Iterator[Comparison]:
     """Draw what is active, `_REPEATS` products a call so that the call itself costs nothing, against computing all."""
     W = _gaussian(1, _SIZE, _SIZE)
-    cases: list[tuple[str, float, dict[str, str], int, float | None]] = [
-        ("alsh", 0.05, {}, 1, 10.0),
+    cases: list[tuple[str, float, dict[str, int], int, float | None]] = [
+        ("alsh", 0.05, {"bits": 6, "tables": 5}, 1, 10.0),
         ("subspace_screen", 0.05, {}, 1, None),
         ("bernoulli", 0.1, {}, _BATCH, None),
         ("with_replacement", 0.1, {}, _BATCH, None),
@@ -60,8 +60,9 @@ def _selections(pairs: int) -> Iterator[Comparison]:
             x = np.maximum(_gaussian(2, _REPEATS * batch, _SIZE), 0)
             state, key = method.prepare([W]), make_key(0, Stream.SELECT)
             index, scale = np.empty(_SIZE, dtype=np.int64), np.empty(_SIZE, dtype=np.float32)
+            settings = "".join(f", {option} = {number}" for option, number in options.items())
             yield compare(
-                f"select: {name} {budget:.0%}, {_REPEATS} × batch {batch}",
+                f"select: {name} {budget:.0%}{settings}, {_REPEATS} × batch {batch}",
                 partial(_draws, state, x, batch, key, index, scale),
                 f"{_REPEATS} × ({batch} × {_SIZE} · {_SIZE} × {_SIZE})",
                 partial(_dense, x, batch, W),

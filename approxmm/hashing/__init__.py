@@ -26,7 +26,7 @@ from approxmm.hashing.query import (
     subsample,
 )
 from approxmm.hashing.query_codes import HashWorkspace, hash_rows, hash_sparse, hash_vector, hash_workspace
-from approxmm.hashing.selection import largest_value, select_top
+from approxmm.hashing.selection import select_top
 from approxmm.hashing.signatures import pack_items, project_items, squared_norms_into
 from approxmm.hashing.subspace import (
     coordinates,
@@ -82,7 +82,6 @@ __all__ = [
     "index_bytes",
     "item_extra",
     "keep_most_frequent",
-    "largest_value",
     "make_transform",
     "mask_covariance",
     "mips_angles",

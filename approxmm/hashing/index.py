@@ -112,7 +112,7 @@ def find(
     vector = check_vector("query", query, index.projections.dimension)
     hashing, querying = work or (
         hash_workspace(index.projections),
-        query_workspace(index.raw.shape[0], index.projections.tables),
+        query_workspace(index.raw.shape[0]),
     )
     codes = np.empty((index.projections.tables, 1), np.int64)
     hash_vector(index.projections, index.transform, vector, hashing, codes[:, 0])

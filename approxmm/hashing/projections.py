@@ -39,11 +39,9 @@ class Projections(NamedTuple):
         The same numbers, coordinate-major: what hashing a query reads. Rows are padded by zeros to a multiple of 32
         (K·L ≤ width), which fills the vector registers. Shape (0, width) for sparse planes.
     starts : int64 array (g + 1,)
-        Sparse planes: coordinate c has entries `starts[c]:starts[c+1]` of the next two. Shape (1,) for dense planes.
+        Sparse planes: coordinate c has entries `starts[c]:starts[c+1]` of the next array. Shape (1,) for dense planes.
     plane : int32 array (non-zeros,)
-        The plane of each entry.
-    sign : int8 array (non-zeros,)
-        Its value, −1 or +1.
+        The plane p of each entry: p if the entry is +1, its complement −1 − p if it is −1.
     extra_planes : float array (extras, K·L)
         The planes' entries at the coordinates that the MIPS transform adds, coordinate-major.
     query_shift : float array (K·L,)
@@ -58,7 +56,6 @@ class Projections(NamedTuple):
     by_coordinate: Floats
     starts: npt.NDArray[np.int64]
     plane: npt.NDArray[np.int32]
-    sign: npt.NDArray[np.int8]
     extra_planes: Floats
     query_shift: Floats
 
@@ -105,20 +102,9 @@ def draw_dense(
     extra = rng.standard_normal((transform.extras, planes)).astype(dtype)
     by_coordinate = np.zeros((groups, padded_width(planes)), by_plane.dtype)
     by_coordinate[:, :planes] = by_plane.T
-    starts, plane, sign = np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.int8)
-    return Projections(
-        bits,
-        tables,
-        dimension,
-        pool,
-        by_plane,
-        by_coordinate,
-        starts,
-        plane,
-        sign,
-        extra,
-        _shift(transform, extra),
-    )
+    starts, plane = np.zeros(1, np.int64), np.empty(0, np.int32)
+    shift = _shift(transform, extra)
+    return Projections(bits, tables, dimension, pool, by_plane, by_coordinate, starts, plane, extra, shift)
 
 
 def draw_sparse(
@@ -150,7 +136,7 @@ def draw_sparse(
     Returns
     -------
     Projections
-        About 5·density·groups·K·L bytes.
+        About 4·density·groups·K·L bytes.
 
     Raises
     ------
@@ -166,24 +152,14 @@ def draw_sparse(
     empty = np.flatnonzero(~present.any(axis=0))
     present[lonely[empty], empty] = True
     coordinate, plane = np.nonzero(present)
-    sign = (2 * rng.integers(2, size=plane.size) - 1).astype(np.int8)
+    positive = rng.integers(2, size=plane.size) == 1
+    entries = np.where(positive, plane, ~plane).astype(np.int32)
     starts = np.searchsorted(coordinate, np.arange(groups + 1)).astype(np.int64)
     # The added coordinates are few and matter much, so all planes see them, at the variance of the other coordinates.
     extra = ((2 * rng.integers(2, size=(transform.extras, planes)) - 1) * np.sqrt(share)).astype(dtype)
     none, nothing = np.empty((0, groups), dtype), np.empty((0, padded_width(planes)), dtype)
-    return Projections(
-        bits,
-        tables,
-        dimension,
-        pool,
-        none,
-        nothing,
-        starts,
-        plane.astype(np.int32),
-        sign,
-        extra,
-        _shift(transform, extra),
-    )
+    shift = _shift(transform, extra)
+    return Projections(bits, tables, dimension, pool, none, nothing, starts, entries, extra, shift)
 
 
 def padded_width(planes: int) -> int:

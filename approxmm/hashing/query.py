@@ -1,8 +1,7 @@
 """Compiled queries of bucket tables: union, cap, random fill, frequency ranking, multiprobe.
 
-All results stay in a workspace that is allocated once per thread; a stamp per
-item, compared with a clock, replaces clearing. Uniform numbers come from the
-caller, so that a query's result depends on its key alone.
+All results stay in a workspace, which serves one thread. Uniform numbers come from the caller, so that a query's
+result depends on its key alone.
 """
 
 from __future__ import annotations
@@ -30,55 +29,25 @@ _Uniforms = npt.NDArray[np.float64]
 
 
 class QueryWorkspace(NamedTuple):
-    """Result and scratch of one thread's queries over n items and L tables.
+    """Result of one thread's queries over n items: a set of items, listed and marked.
 
     Attributes
     ----------
-    found : int32 array (n,)
-        The first `count` entries are the retrieved items, in order of retrieval
-        (by table, then probe, then item); `count` is what the functions return.
+    found : int32 array (n + 1,)
+        The first `count` entries are the items in the set, in order of retrieval (by table, then probe, then item);
+        `count` is what the functions return. The rest is scratch.
     frequency : int32 array (n,)
-        In how many tables an item was found; valid for retrieved items only.
-    stamp : int64 array (n,)
-        Equal to the clock for retrieved items.
-    clock : int64 array (1,)
-        Number of queries so far.
-    order, place, partner : int32 array (n,)
-        A permutation (the identity between calls), its inverse, and its undo log.
-    spare : int32 array (n,)
-        For stable sorting.
-    tally : int64 array (L + 2,)
-        For counting frequencies.
+        In how many tables each item of the set was found; 1 for items added at random, 0 for all others.
     """
 
     found: npt.NDArray[np.int32]
     frequency: npt.NDArray[np.int32]
-    stamp: npt.NDArray[np.int64]
-    clock: npt.NDArray[np.int64]
-    order: npt.NDArray[np.int32]
-    place: npt.NDArray[np.int32]
-    partner: npt.NDArray[np.int32]
-    spare: npt.NDArray[np.int32]
-    tally: npt.NDArray[np.int64]
 
 
-def query_workspace(count: int, tables: int) -> QueryWorkspace:
-    """Allocate the workspace of one thread for `count` items in `tables` tables: about 32 bytes an item."""
+def query_workspace(count: int) -> QueryWorkspace:
+    """Allocate the workspace of one thread for `count` items: 8 bytes an item."""
     n = check_integer("count", count, 0, 2**31 - 1, "items are numbered by int32")
-    L = check_integer("tables", tables, 1, None, "at least one table is needed")
-    identity = np.arange(n, dtype=np.int32)
-    small = [np.zeros(n, np.int32) for _ in range(4)]
-    return QueryWorkspace(
-        small[0],
-        small[1],
-        np.zeros(n, np.int64),
-        np.zeros(1, np.int64),
-        identity,
-        identity.copy(),
-        small[2],
-        small[3],
-        np.zeros(L + 2, np.int64),
-    )
+    return QueryWorkspace(np.empty(n + 1, np.int32), np.zeros(n, np.int32))
 
 
 @compiled
@@ -91,27 +60,24 @@ def retrieve(tables: Tables, codes: npt.NDArray[np.int64], work: QueryWorkspace)
     codes : int64 array (L, probes)
         The codes to look up in each table, without repetition within a table.
     work : QueryWorkspace
+        Overwritten, whatever was found before.
 
     Returns
     -------
     int
-        The number of items found. Cost: the sum of the bucket sizes, and L·probes lookups.
+        The number of items found. Cost: the sum of the bucket sizes, L·probes lookups, and clearing n counters.
     """
-    work.clock[0] += 1
-    now = work.clock[0]
+    work.frequency[:] = 0
     count = 0
     for table in range(codes.shape[0]):
         for probe in range(codes.shape[1]):
             start, stop = bucket(tables, table, codes[table, probe])
             for position in range(start, stop):
                 item = tables.items[table, position]
-                if work.stamp[item] == now:
-                    work.frequency[item] += 1
-                else:
-                    work.stamp[item] = now
-                    work.frequency[item] = 1
-                    work.found[count] = item
-                    count += 1
+                # Written always and kept only if new: a branch would be guessed wrong.
+                work.found[count] = item
+                count += work.frequency[item] == 0
+                work.frequency[item] += 1
     return count
 
 
@@ -122,10 +88,17 @@ def _pick(uniform: float, size: int) -> int:
 
 
 @compiled
-def subsample(work: QueryWorkspace, count: int, limit: int, uniforms: _Uniforms) -> int:
-    """Cap the retrieved set: keep a uniformly random subset of at most `limit` items.
+def _keep_first(work: QueryWorkspace, count: int, limit: int) -> int:
+    for i in range(limit, count):
+        work.frequency[work.found[i]] = 0
+    return limit
 
-    Uses `limit` uniforms in [0, 1) if count > limit, else none. Returns the new count. Cost O(limit).
+
+@compiled
+def subsample(work: QueryWorkspace, count: int, limit: int, uniforms: _Uniforms) -> int:
+    """Cap the set: keep a uniformly random subset of at most `limit` items.
+
+    Uses `limit` uniforms in [0, 1) if count > limit, else none. Returns the new count. Cost O(count).
     """
     if count <= limit:
         return count
@@ -133,20 +106,12 @@ def subsample(work: QueryWorkspace, count: int, limit: int, uniforms: _Uniforms)
     for i in range(limit):
         j = i + _pick(uniforms[i], count - i)
         found[i], found[j] = found[j], found[i]
-    return limit
-
-
-@compiled
-def _swap(work: QueryWorkspace, first: int, second: int) -> None:
-    order, place = work.order, work.place
-    order[first], order[second] = order[second], order[first]
-    place[order[first]] = first
-    place[order[second]] = second
+    return _keep_first(work, count, limit)
 
 
 @compiled
 def fill_random(work: QueryWorkspace, count: int, minimum: int, uniforms: _Uniforms) -> int:
-    """Add uniformly random items that were not kept, without replacement, until there are `minimum`.
+    """Add uniformly random items that are not in the set, without replacement, until there are `minimum`.
 
     Parameters
     ----------
@@ -160,22 +125,22 @@ def fill_random(work: QueryWorkspace, count: int, minimum: int, uniforms: _Unifo
     Returns
     -------
     int
-        The new count. Cost O(minimum), not O(n). Frequencies of added items are not set.
+        The new count. Cost O(n).
     """
-    n = work.order.shape[0]
+    found, frequency = work.found, work.frequency
+    n = frequency.shape[0]
     goal: int = min(minimum, n)
     if count >= goal:
         return count
-    for i in range(count):
-        work.partner[i] = work.place[work.found[i]]
-        _swap(work, i, work.partner[i])
+    end = count
+    for j in range(n):
+        if frequency[j] == 0:
+            found[end] = j
+            end += 1
     for i in range(count, goal):
-        work.partner[i] = i + _pick(uniforms[i - count], n - i)
-        _swap(work, i, work.partner[i])
-        work.found[i] = work.order[i]
-    # Undone backwards, so that the next result does not depend on this query.
-    for i in range(goal - 1, -1, -1):
-        _swap(work, i, work.partner[i])
+        j = i + _pick(uniforms[i - count], n - i)
+        found[i], found[j] = found[j], found[i]
+        frequency[found[i]] = 1
     return goal
 
 
@@ -185,21 +150,20 @@ def keep_most_frequent(work: QueryWorkspace, count: int, limit: int) -> int:
 
     Call it directly after `retrieve`. Returns the new count. Cost O(count + L).
     """
-    tally, found = work.tally, work.found
-    top = tally.shape[0] - 2
-    tally[:] = 0
-    for i in range(count):
-        tally[top - work.frequency[found[i]] + 1] += 1
-    for t in range(1, top + 1):
-        tally[t] += tally[t - 1]
-    for i in range(count):
-        rank = top - work.frequency[found[i]]
-        work.spare[tally[rank]] = found[i]
-        tally[rank] += 1
-    kept = min(count, limit)
-    for i in range(kept):
-        found[i] = work.spare[i]
-    return kept
+    found, frequency = work.found, work.frequency
+    retrieved, top = found[:count].copy(), 0
+    for item in retrieved:
+        top = max(top, frequency[item])
+    place = np.zeros(top + 1, np.int64)  # of the next item of each rank, rank 0 being the highest frequency
+    for item in retrieved:
+        place[top - frequency[item] + 1] += 1
+    for rank in range(1, top + 1):
+        place[rank] += place[rank - 1]
+    for item in retrieved:
+        rank = top - frequency[item]
+        found[place[rank]] = item
+        place[rank] += 1
+    return _keep_first(work, count, limit) if count > limit else count
 
 
 @compiled

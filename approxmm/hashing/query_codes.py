@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from approxmm.compile import compiled, compiled_fast
+from approxmm.compile import compiled, compiled_fast, copy_into
 from approxmm.hashing._checks import Floats, Ints
 from approxmm.hashing.pooling import group_size
 from approxmm.hashing.projections import Projections
@@ -31,14 +31,14 @@ class HashWorkspace(NamedTuple):
         The projections of the last query, K·L of them and padding: multiprobe reads its confidences here.
     pooled : float array (groups,)
         All zero between calls.
-    listed : int64 array (groups,)
+    listed : uint32 array (groups,)
     value : float array (groups,)
-        The last query's non-zeros.
+        The last query's non-zeros. (An unsigned index cannot count from the end, so loops over it are vectorised.)
     """
 
     projected: Floats
     pooled: Floats
-    listed: npt.NDArray[np.int64]
+    listed: npt.NDArray[np.uint32]
     value: Floats
 
 
@@ -49,46 +49,52 @@ def hash_workspace(projections: Projections) -> HashWorkspace:
     return HashWorkspace(
         np.zeros(projections.by_coordinate.shape[1], dtype),
         np.zeros(groups, dtype),
-        np.zeros(groups, np.int64),
+        np.zeros(groups, np.uint32),
         np.zeros(groups, dtype),
     )
 
 
 @compiled_fast
-def _add_dense(by_coordinate: Floats, index: Ints, value: Floats, count: int, out: Floats) -> None:
+def _add_dense(by_coordinate: Floats, index: npt.NDArray[np.uint32], value: Floats, count: int, out: Floats) -> None:
     """Add `value[t]` times the planes' entries at coordinate `index[t]`, eight coordinates a pass."""
-    whole = count - count % 8
+    P, whole = by_coordinate, count - count % 8
     for t in range(0, whole, 8):
         x0, x1, x2, x3 = value[t], value[t + 1], value[t + 2], value[t + 3]
         x4, x5, x6, x7 = value[t + 4], value[t + 5], value[t + 6], value[t + 7]
-        p0, p1 = by_coordinate[index[t]], by_coordinate[index[t + 1]]
-        p2, p3 = by_coordinate[index[t + 2]], by_coordinate[index[t + 3]]
-        p4, p5 = by_coordinate[index[t + 4]], by_coordinate[index[t + 5]]
-        p6, p7 = by_coordinate[index[t + 6]], by_coordinate[index[t + 7]]
-        for p in range(out.shape[0]):
-            first = (x0 * p0[p] + x1 * p1[p]) + (x2 * p2[p] + x3 * p3[p])
-            out[p] += first + ((x4 * p4[p] + x5 * p5[p]) + (x6 * p6[p] + x7 * p7[p]))
+        c0, c1, c2, c3 = index[t], index[t + 1], index[t + 2], index[t + 3]
+        c4, c5, c6, c7 = index[t + 4], index[t + 5], index[t + 6], index[t + 7]
+        for p in range(P.shape[1]):
+            first = (x0 * P[c0, p] + x1 * P[c1, p]) + (x2 * P[c2, p] + x3 * P[c3, p])
+            out[p] += first + ((x4 * P[c4, p] + x5 * P[c5, p]) + (x6 * P[c6, p] + x7 * P[c7, p]))
     for t in range(whole, count):
-        x0, p0 = value[t], by_coordinate[index[t]]
-        for p in range(out.shape[0]):
-            out[p] += x0 * p0[p]
+        x0, c0 = value[t], index[t]
+        for p in range(P.shape[1]):
+            out[p] += x0 * P[c0, p]
 
 
 @compiled
 def _add_signs(
     starts: npt.NDArray[np.int64],
     plane: npt.NDArray[np.int32],
-    sign: npt.NDArray[np.int8],
-    index: Ints,
+    index: npt.NDArray[np.uint32],
     value: Floats,
     count: int,
     out: Floats,
 ) -> None:
     """Add the sparse planes' projections of the coordinates `index[:count]` with values `value[:count]` to `out`."""
     for t in range(count):
-        x = value[t]
-        for entry in range(starts[index[t]], starts[index[t] + 1]):
-            out[plane[entry]] += x if sign[entry] > 0 else -x
+        x, c = value[t], np.int64(index[t])
+        for entry in range(starts[c], starts[c + 1]):
+            p = plane[entry]
+            out[max(p, ~p)] += x if p >= 0 else -x
+
+
+@compiled_fast
+def _squared_norm(value: Floats, count: int) -> float:
+    total = 0.0
+    for t in range(count):
+        total += np.float64(value[t]) * np.float64(value[t])
+    return total
 
 
 @compiled
@@ -101,20 +107,17 @@ def _hash_listed(
     if projections.by_coordinate.shape[0] > 0:
         _add_dense(projections.by_coordinate, work.listed, work.value, count, out)
     else:
-        _add_signs(projections.starts, projections.plane, projections.sign, work.listed, work.value, count, out)
+        _add_signs(projections.starts, projections.plane, work.listed, work.value, count, out)
     # Instead of dividing the query by its norm, its constant coordinates are multiplied by it: the signs agree.
     if transform.query_value != 0.0:
-        squared = 0.0
-        for t in range(count):
-            squared += np.float64(work.value[t]) * np.float64(work.value[t])
-        norm = np.sqrt(squared)
+        norm = np.sqrt(_squared_norm(work.value, count))
         for p in range(projections.query_shift.shape[0]):
             out[p] += norm * projections.query_shift[p]
-    pack_signs(projections, out, codes)
+    pack_signs(projections.bits, out, codes)
 
 
 @compiled
-def _list_nonzeros(vector: Floats, index: npt.NDArray[np.int64], value: Floats) -> int:
+def _list_nonzeros(vector: Floats, index: npt.NDArray[np.uint32], value: Floats) -> int:
     count = 0
     for i in range(vector.shape[0]):
         # Written always and kept only if not zero: a branch would be guessed wrong half of the time after a ReLU.
@@ -178,8 +181,8 @@ def hash_sparse(
     """
     count = indices.shape[0]
     if projections.pool == 1:
-        work.listed[:count] = indices
-        work.value[:count] = values
+        copy_into(work.listed, indices)
+        copy_into(work.value, values)
     else:
         for t in range(count):
             group = indices[t] // projections.pool

@@ -7,40 +7,15 @@ import numpy.typing as npt
 
 from approxmm.compile import compiled
 from approxmm.hashing._checks import Floats
+from approxmm.ranking import kth_largest
 
-__all__ = ["largest_value", "select_top"]
+__all__ = ["select_top"]
 
 
 @compiled
 def _rank_value(score: float) -> float:
     # A diverged score must neither win a place nor upset the partition.
     return score if score == score else -np.inf
-
-
-@compiled
-def largest_value(values: Floats, k: int) -> float:
-    """Return the k-th largest entry (1 ≤ k ≤ n) of `values`, which is reordered. Free of NaN. Expected cost O(n)."""
-    low, high, target = 0, values.shape[0] - 1, k - 1
-    while low < high:
-        a, b, c = values[low], values[(low + high) // 2], values[high]
-        pivot = max(min(a, b), min(max(a, b), c))
-        i, j = low, high
-        while i <= j:
-            while values[i] > pivot:
-                i += 1
-            while values[j] < pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if target <= j:
-            high = j
-        elif target >= i:
-            low = i
-        else:
-            break
-    return values[target]  # type: ignore[no-any-return]
 
 
 @compiled
@@ -70,7 +45,7 @@ def select_top(scores: Floats, k: int, spare: Floats, out: npt.NDArray[np.int32]
         return 0
     for j in range(n):
         spare[j] = _rank_value(scores[j])
-    limit = largest_value(spare[:n], goal)
+    limit = kth_largest(spare[:n], goal)
     above = 0
     for j in range(n):
         above += 1 if scores[j] > limit else 0

@@ -51,7 +51,7 @@ def _sign_block(projections: Projections, items: Floats, rows: Ints, i: int, sum
     """Project a block of items on the sparse planes; each entry of the planes is read once for the block."""
     last = rows.shape[0] - 1
     x = np.empty(_TOGETHER, sums.dtype)
-    starts, plane, sign = projections.starts, projections.plane, projections.sign
+    starts, plane = projections.starts, projections.plane
     sums[:] = 0
     for coordinate in range(items.shape[1]):
         if starts[coordinate] == starts[coordinate + 1]:
@@ -59,12 +59,13 @@ def _sign_block(projections: Projections, items: Floats, rows: Ints, i: int, sum
         for r in range(_TOGETHER):
             x[r] = items[rows[min(i + r, last)], coordinate]
         for entry in range(starts[coordinate], starts[coordinate + 1]):
-            total = sums[plane[entry]]
-            factor = sign[entry]
+            p = plane[entry]
+            total = sums[max(p, ~p)]
             for r in range(_TOGETHER):
-                total[r] += x[r] if factor > 0 else -x[r]
+                total[r] += x[r] if p >= 0 else -x[r]
     for r in range(min(_TOGETHER, last + 1 - i)):
-        out[i + r, :] = sums[:, r]
+        for p in range(out.shape[1]):
+            out[i + r, p] = sums[p, r]
 
 
 @compiled
@@ -103,13 +104,12 @@ def squared_norms_into(items: Floats, rows: Ints, first: int, last: int, out: np
 
 
 @compiled
-def pack_signs(projections: Projections, projected: Floats, codes: npt.NDArray[np.int64]) -> None:
+def pack_signs(bits: int, projected: Floats, codes: npt.NDArray[np.int64]) -> None:
     """Pack the signs of a vector's K·L projections (padding is ignored) into `codes` (L,)."""
-    for table in range(projections.tables):
+    for table in range(codes.shape[0]):
         code = 0
-        for bit in range(projections.bits):
-            if projected[table * projections.bits + bit] > 0:
-                code |= 1 << bit
+        for bit in range(bits):
+            code |= int(projected[table * bits + bit] > 0) << bit
         codes[table] = code
 
 
@@ -146,4 +146,4 @@ def pack_items(
             plane = projections.extra_planes[e]
             for p in range(value.shape[0]):
                 value[p] += extra * plane[p]
-        pack_signs(projections, value, codes[:, i])
+        pack_signs(projections.bits, value, codes[:, i])

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from approxmm.compile import compiled_fast
+from approxmm.compile import compiled_fast, copy_into
 from approxmm.errors import InputError
 from approxmm.hashing._checks import Floats, Ints, check_indices, check_integer, check_matrix, check_vector
 
@@ -159,7 +159,7 @@ def score_nodes(projected: Floats, coordinate: Floats, bias: Floats, out: Floats
         Written; r·m multiplications. NaN and infinity pass through.
     """
     rank, m = projected.shape
-    out[:] = bias
+    copy_into(out, bias)
     # Four rows a pass: a quarter of the traffic on `out`.
     whole = rank - rank % 4
     for k in range(0, whole, 4):

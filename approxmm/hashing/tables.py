@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, copy_into
 from approxmm.hashing._checks import check_integer
 from approxmm.hashing.projections import MAX_BITS
 
@@ -120,7 +120,7 @@ def _radix_sort(codes: _Codes, items: npt.NDArray[np.int32], keys: _Codes, bits:
             digit = (codes[items[i]] >> shift) & (size - 1)
             spare[start[digit]] = items[i]
             start[digit] += 1
-        items[:] = spare
+        copy_into(items, spare)
     for i in range(n):
         keys[i] = codes[items[i]]
 

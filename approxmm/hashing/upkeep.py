@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, copy_into
 from approxmm.errors import InputError
 from approxmm.hashing._checks import Floats, check_indices, check_matrix, check_vector
 from approxmm.hashing.index import HashIndex, project_all, repack
@@ -126,9 +126,11 @@ def step_items(
 def recode_items(index: HashIndex, changed: npt.NDArray[np.int64]) -> int:
     """Recompute the codes of items whose `raw` and `squared_norms` were changed, and move them in the tables."""
     codes = np.empty((index.projections.tables, changed.shape[0]), np.int64)
-    pack_items(
-        index.projections, index.transform, index.scale[0], index.raw[changed], index.squared_norms[changed], codes
-    )
+    raw, squared_norms = np.empty((changed.shape[0], index.raw.shape[1]), index.raw.dtype), np.empty(changed.shape[0])
+    for i in range(changed.shape[0]):
+        copy_into(raw[i], index.raw[changed[i]])
+        squared_norms[i] = index.squared_norms[changed[i]]
+    pack_items(index.projections, index.transform, index.scale[0], raw, squared_norms, codes)
     return update_tables(index.tables, changed, codes)
 
 

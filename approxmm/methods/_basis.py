@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, copy_into
 
 __all__ = ["follow_subspace", "orthonormalise"]
 
@@ -42,4 +42,5 @@ def follow_subspace(directions: np.ndarray, rows: np.ndarray) -> None:
     for _ in range(_SWEEPS):
         turned = np.dot(np.dot(directions, unit.T), unit) + floor * directions
         orthonormalise(turned)
-        directions[:] = turned
+        for k in range(directions.shape[0]):
+            copy_into(directions[k], turned[k])

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, copy_into
 from approxmm.hashing import (
     HashIndex,
     HashWorkspace,
@@ -24,10 +24,8 @@ from approxmm.hashing import (
     draw_dense,
     draw_sparse,
     hash_vector,
-    pack_items,
     probe_codes,
     project_items,
-    rebuild_tables,
     recode_items,
     retrieve,
     squared_norms_into,
@@ -51,44 +49,51 @@ class HashShape(NamedTuple):
 
 
 class LayerIndexes(NamedTuple):
-    """`HashIndex` of every layer, field by field; `scale` is float64 (L,), `inputs` int64 (L,)."""
+    """`HashIndex` of every layer: the settings they share, and their arrays, stacked by dtype.
+
+    Attributes
+    ----------
+    transform : Transform
+    shape : HashShape
+    sizes : (L, 2) int64
+        Each layer's numbers of inputs and of nodes.
+    real : Packed
+        Of the weights' dtype: the parts `_REAL`.
+    double, long, short : Packed
+        float64, int64 and int32: the parts `_DOUBLE`, `_LONG` and `_SHORT`.
+    """
 
     transform: Transform
     shape: HashShape
-    inputs: np.ndarray
-    by_plane: Packed
-    by_coordinate: Packed
-    starts: Packed
-    plane: Packed
-    sign: Packed
-    extra_planes: Packed
-    query_shift: Packed
-    scale: np.ndarray
-    raw: Packed
-    squared_norms: Packed
-    codes: Packed
-    items: Packed
-    offsets: Packed
-    keys: Packed
+    sizes: np.ndarray
+    real: Packed
+    double: Packed
+    long: Packed
+    short: Packed
+
+
+_REAL = ("by_plane", "by_coordinate", "extra_planes", "query_shift", "raw")
+_DOUBLE = ("scale", "squared_norms")
+_LONG = ("starts", "codes", "keys")
+_SHORT = ("plane", "items", "offsets")
 
 
 def build_indexes(weights: Sequence[np.ndarray], transform: Transform, shape: HashShape, key: Key) -> LayerIndexes:
     """Hash the columns of each layer's weights (n, m); layer l draws its hyperplanes with the key's layer + l."""
     indexes = [_build(W, transform, shape, key._replace(layer=key.layer + k)) for k, W in enumerate(weights)]
-    real = indexes[0].raw.dtype if indexes else np.dtype(np.float64)
-    kinds = {"starts": np.int64, "plane": np.int32, "sign": np.int8, "squared_norms": np.float64}
-    kinds |= {"codes": np.int64, "items": np.int32, "offsets": np.int32, "keys": np.int64}
+    fields = [index._asdict() | index.projections._asdict() | index.tables._asdict() for index in indexes]
 
-    def packed(name: str) -> Packed:
-        arrays = [index._asdict() | index.projections._asdict() | index.tables._asdict() for index in indexes]
-        return pack([fields[name] for fields in arrays], kinds.get(name, real))
+    def stacked(names: tuple[str, ...], dtype: type | np.dtype) -> Packed:
+        return pack([[arrays[name] for arrays in fields] for name in names], dtype)
 
     return LayerIndexes(
-        transform=transform,
-        shape=shape,
-        inputs=np.array([W.shape[0] for W in weights], dtype=np.int64),
-        scale=np.array([index.scale[0] for index in indexes]),
-        **{name: packed(name) for name, kind in LayerIndexes.__annotations__.items() if "Packed" in str(kind)},
+        transform,
+        shape,
+        np.array([W.shape for W in weights], dtype=np.int64).reshape(-1, 2),
+        stacked(_REAL, indexes[0].raw.dtype if indexes else np.float64),
+        stacked(_DOUBLE, np.float64),
+        stacked(_LONG, np.int64),
+        stacked(_SHORT, np.int32),
     )
 
 
@@ -111,79 +116,88 @@ def check_layer(indexes: LayerIndexes, layer: int, weights: np.ndarray) -> None:
 def index_of(indexes: LayerIndexes, layer: int) -> HashIndex:
     """Return a layer's index: views, so that what is written there is kept."""
     shape = indexes.shape
+    real, at = indexes.real.flat, indexes.real.layout[layer]
+    double, at_double = indexes.double.flat, indexes.double.layout[layer]
+    long, at_long = indexes.long.flat, indexes.long.layout[layer]
+    short, at_short = indexes.short.flat, indexes.short.layout[layer]
     projections = Projections(
         shape.bits,
         shape.tables,
-        indexes.inputs[layer],
+        indexes.sizes[layer, 0],
         shape.pool,
-        matrix_of(indexes.by_plane, layer),
-        matrix_of(indexes.by_coordinate, layer),
-        vector_of(indexes.starts, layer),
-        vector_of(indexes.plane, layer),
-        vector_of(indexes.sign, layer),
-        matrix_of(indexes.extra_planes, layer),
-        vector_of(indexes.query_shift, layer),
+        matrix_of(real, at[0]),
+        matrix_of(real, at[1]),
+        vector_of(long, at_long[0]),
+        vector_of(short, at_short[0]),
+        matrix_of(real, at[2]),
+        vector_of(real, at[3]),
     )
     tables = Tables(
         shape.bits,
-        matrix_of(indexes.codes, layer),
-        matrix_of(indexes.items, layer),
-        matrix_of(indexes.offsets, layer),
-        matrix_of(indexes.keys, layer),
+        matrix_of(long, at_long[1]),
+        matrix_of(short, at_short[1]),
+        matrix_of(short, at_short[2]),
+        matrix_of(long, at_long[2]),
     )
-    scale = indexes.scale[layer : layer + 1]
-    raw, squared_norms = matrix_of(indexes.raw, layer), vector_of(indexes.squared_norms, layer)
-    return HashIndex(indexes.transform, projections, scale, raw, squared_norms, tables)
+    scale, squared_norms = vector_of(double, at_double[0]), vector_of(double, at_double[1])
+    return HashIndex(indexes.transform, projections, scale, matrix_of(real, at[4]), squared_norms, tables)
 
 
 @compiled
-def search(index: HashIndex, query: np.ndarray, probes: int) -> tuple[QueryWorkspace, int]:
-    """Retrieve the union of the probed buckets; the memory is this call's own, so any thread may search.
+def _to_search(indexes: LayerIndexes, layer: int) -> tuple[Projections, Tables]:
+    """Return what a query reads. Planes for items and items' codes, which it does not read, are something else here."""
+    shape = indexes.shape
+    real, at = indexes.real.flat, indexes.real.layout[layer]
+    long, at_long = indexes.long.flat, indexes.long.layout[layer]
+    short, at_short = indexes.short.flat, indexes.short.layout[layer]
+    planes, keys = matrix_of(real, at[1]), matrix_of(long, at_long[2])
+    projections = Projections(
+        shape.bits,
+        shape.tables,
+        indexes.sizes[layer, 0],
+        shape.pool,
+        planes,
+        planes,
+        vector_of(long, at_long[0]),
+        vector_of(short, at_short[0]),
+        planes,
+        vector_of(real, at[3]),
+    )
+    return projections, Tables(shape.bits, keys, matrix_of(short, at_short[1]), matrix_of(short, at_short[2]), keys)
 
-    The workspace can rank by frequency; it has no room for `fill_random`.
-    """
-    projections, nodes = index.projections, index.raw.shape[0]
-    planes = projections.query_shift.size
+
+@compiled
+def search(indexes: LayerIndexes, layer: int, query: np.ndarray, probes: int) -> tuple[QueryWorkspace, int]:
+    """Retrieve the union of the probed buckets; the memory is this call's own, so any thread may search."""
+    projections, tables = _to_search(indexes, layer)
+    planes, nodes = projections.query_shift.size, indexes.sizes[layer, 1]
     groups = -(-projections.dimension // projections.pool)
     dtype = projections.query_shift.dtype
     work = HashWorkspace(
-        np.zeros(max(planes, projections.by_coordinate.shape[1]), dtype),
+        np.empty(max(planes, projections.by_coordinate.shape[1]), dtype),
         np.zeros(groups if projections.pool > 1 else 0, dtype),
-        np.empty(groups, np.int64),
+        np.empty(groups, np.uint32),
         np.empty(groups, dtype),
     )
     codes = np.empty((projections.tables, 1), np.int64)
-    hash_vector(projections, index.transform, query, work, codes[:, 0])
-    found = QueryWorkspace(
-        np.empty(nodes, np.int32),
-        np.empty(nodes, np.int32),
-        np.zeros(nodes, np.int64),
-        np.zeros(1, np.int64),
-        np.empty(0, np.int32),
-        np.empty(0, np.int32),
-        np.empty(0, np.int32),
-        np.empty(nodes, np.int32),
-        np.zeros(projections.tables + 2, np.int64),
-    )
+    hash_vector(projections, indexes.transform, query, work, codes[:, 0])
+    found = QueryWorkspace(np.empty(nodes + 1, np.int32), np.empty(nodes, np.int32))
     if probes == 1:
-        return found, retrieve(index.tables, codes, found)
+        return found, retrieve(tables, codes, found)
     probed = np.empty((projections.tables, probes), np.int64)
     probe_codes(work.projected, projections.bits, codes[:, 0].copy(), probed)
-    return found, retrieve(index.tables, probed, found)
+    return found, retrieve(tables, probed, found)
 
 
 @compiled
-def list_in_order(work: QueryWorkspace, count: int, index: np.ndarray) -> None:
-    """Write the first `count` items found to `index`, increasing, in one pass over all items instead of a sort."""
-    chosen = np.zeros(work.found.size, np.uint8)
-    for i in range(count):
-        chosen[work.found[i]] = 1
-    last, position = work.found.size - 1, 0
+def list_in_order(work: QueryWorkspace, index: np.ndarray) -> None:
+    """Write the items found to `index`, increasing, in one pass over all items instead of a sort."""
+    last, position = work.frequency.size - 1, 0
     for j in range(last):
-        # Written always and kept only if chosen: a branch would be guessed wrong.
+        # Written always and kept only if found: a branch would be guessed wrong.
         index[position] = j
-        position += chosen[j]
-    if chosen[last]:
+        position += work.frequency[j] != 0
+    if work.frequency[last] != 0:
         index[position] = last
 
 
@@ -227,14 +241,13 @@ def rehash(indexes: LayerIndexes, layer: int, weights: np.ndarray, changed: np.n
     project_items(index.projections, rows, local, 0, changed.size, raw)
     squared_norms_into(rows, local, 0, changed.size, squared)
     for i in range(changed.size):
-        index.raw[changed[i]] = raw[i]
+        copy_into(index.raw[changed[i]], raw[i])
         index.squared_norms[changed[i]] = squared[i]
     scale = _fitted_scale(index)
     if scale == index.scale[0]:
         recode_items(index, changed)
-        return rows
-    # A new scale moves every item's added coordinates, so all codes are packed again; nothing is projected again.
-    index.scale[0] = scale
-    pack_items(index.projections, index.transform, scale, index.raw, index.squared_norms, index.tables.codes)
-    rebuild_tables(index.tables, 0, index.tables.codes.shape[0])
+    else:
+        # A new scale moves every item's added coordinates, so all codes are packed again; nothing is projected again.
+        index.scale[0] = scale
+        recode_items(index, np.arange(index.raw.shape[0]))
     return rows

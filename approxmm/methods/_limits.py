@@ -24,21 +24,6 @@ def cut(work: QueryWorkspace, count: int, limit: int, by_frequency: bool, key: K
 @compiled
 def fill_up(work: QueryWorkspace, count: int, limit: int, key: Key) -> int:
     """Add random items to the `count` found until there are `limit`."""
-    nodes = work.found.size
-    order, place = np.empty(nodes, np.int32), np.empty(nodes, np.int32)
-    for j in range(nodes):
-        order[j] = place[j] = j
     uniforms = np.empty(limit - count)
     fill_uniform(key, uniforms)
-    roomy = QueryWorkspace(
-        work.found,
-        work.frequency,
-        work.stamp,
-        work.clock,
-        order,
-        place,
-        np.empty(nodes, np.int32),
-        work.spare,
-        work.tally,
-    )
-    return fill_random(roomy, count, limit, uniforms)
+    return fill_random(work, count, limit, uniforms)

@@ -23,19 +23,19 @@ def _absolute_sum(x: np.ndarray) -> float:
 
 @compiled
 def unit_query(x: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return ``x / size`` as a copy, and the size: squares of the copy neither overflow nor vanish.
+    """Return ``x / size`` and the size: squares of what is returned neither overflow nor vanish.
 
-    An input of ordinary size, or of zeros, keeps its size (1.0). If `x` is not finite, neither is the size.
+    An input of ordinary size, or of zeros, is returned itself, with size 1. If `x` is not finite, neither is the size.
     """
-    query = x.copy()
     total = _absolute_sum(x)
     if total == 0.0 or _SMALL < total < 1.0 / _SMALL:
-        return query, 1.0
+        return x, 1.0
     largest = 0.0
     for i in range(x.size):
         if math.isnan(x[i]):
-            return query, np.nan
+            return x, np.nan
         largest = max(largest, abs(x[i]))
+    query = np.empty_like(x)
     for i in range(x.size):
         query[i] = x[i] / largest
     return query, largest

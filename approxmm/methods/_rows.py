@@ -17,7 +17,7 @@ import numpy as np
 
 from approxmm.compile import compiled, compiled_fast
 from approxmm.errors import InputError
-from approxmm.methods.contract import ImportanceLaw
+from approxmm.methods.contract import Claims, ImportanceLaw
 
 __all__ = [
     "PROBABILITIES",
@@ -66,6 +66,27 @@ class RowSampler(ImportanceLaw):
     def by_weights(self) -> bool:
         """Whether the importance depends on the weights."""
         return PROBABILITIES[self.probabilities][1]
+
+    def pair_claims(
+        self,
+        *,
+        budget: str,
+        citation: str,
+        unbiased: bool = True,
+        exact_at_full_budget: bool = True,
+        deterministic: bool = False,
+    ) -> Claims:
+        """Return the claims of a sampler of pairs: all products, and a law that reads what the importance does."""
+        return Claims(
+            side="inner",
+            unbiased=unbiased,
+            reads="input" if self.by_input else "nothing",
+            exact_at_full_budget=exact_at_full_budget,
+            deterministic=deterministic,
+            products=frozenset({"forward", "input_gradient", "weight_gradient"}),
+            budget=budget,
+            citation=citation,
+        )
 
     def importance(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return each pair's importance, (n,), float64 or exact."""

@@ -13,7 +13,7 @@ from approxmm.compile import compiled
 from approxmm.errors import InputError
 from approxmm.hashing import mask_covariance, mips_angles, retrieval
 from approxmm.hashing._checks import check_integer
-from approxmm.methods._hashed import LayerIndexes, check_layer, index_of, list_in_order, rehash, search
+from approxmm.methods._hashed import LayerIndexes, check_layer, list_in_order, rehash, search
 from approxmm.methods._limits import cut, fill_up
 from approxmm.methods._lsh import HashMethod, query_theta
 from approxmm.methods._query import unit_query
@@ -191,17 +191,16 @@ class Alsh(HashMethod):
 @compiled
 def select_alsh(state: AlshState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray) -> int:
     """Look the input up; cut and fill as asked for. An input that is not finite keeps all nodes, to be seen."""
-    hashed = index_of(state.indexes, layer)
-    nodes, limit = hashed.raw.shape[0], state.limit[layer]
+    limit = state.limit[layer]
     query, size = unit_query(x)
     if not math.isfinite(size):
-        return keep_all(index, scale, nodes)
-    work, count = search(hashed, query, state.probes)
+        return keep_all(index, scale, state.indexes.sizes[layer, 1])
+    work, count = search(state.indexes, layer, query, state.probes)
     if state.cap and count > limit:
         count = cut(work, count, limit, state.by_frequency, key)
     elif state.fill and count < limit:
         count = fill_up(work, count, limit, key)
-    list_in_order(work, count, index)
+    list_in_order(work, index)
     for i in range(count):
         scale[i] = 1.0
     return count

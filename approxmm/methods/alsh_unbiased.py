@@ -82,7 +82,7 @@ class AlshUnbiased(HashMethod):
         """Return the indexes with the hyperplanes of `key`, and the columns for the angles."""
         indexes = self.indexes(weights, key)
         rows = [pool_rows(np.ascontiguousarray(W.T), self.pool) for W in weights]
-        return AlshUnbiasedState(indexes, pack(rows, indexes.raw.flat.dtype))
+        return AlshUnbiasedState(indexes, pack([rows], indexes.real.flat.dtype))
 
     def check_fresh(self, state: AlshUnbiasedState, weights: Sequence[np.ndarray]) -> None:
         """Raise InputError if the state's indexes are not those of these weights."""
@@ -158,12 +158,12 @@ def select_alsh_unbiased(
     state: AlshUnbiasedState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
 ) -> int:
     """Look the input up and weight what is found. An input that is not finite keeps all nodes, to be seen."""
-    hashed, columns = index_of(state.indexes, layer), matrix_of(state.columns, layer)
+    hashed, columns = index_of(state.indexes, layer), matrix_of(state.columns.flat, state.columns.layout[layer, 0])
     query, size = unit_query(x)
     if not math.isfinite(size):
         return keep_all(index, scale, hashed.raw.shape[0])
-    work, found = search(hashed, query, 1)
-    list_in_order(work, found, index)
+    work, found = search(state.indexes, layer, query, 1)
+    list_in_order(work, index)
     pooled = _pooled(query, hashed.projections.pool)
     squared_query = _dot(pooled, pooled)
     active = 0
@@ -183,6 +183,6 @@ def select_alsh_unbiased(
 def refresh_alsh_unbiased(state: AlshUnbiasedState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
     """Rehash the changed nodes at once: the weights 1/P hold for an index that is up to date only."""
     rows = rehash(state.indexes, layer, weights, changed)
-    columns = matrix_of(state.columns, layer)
+    columns = matrix_of(state.columns.flat, state.columns.layout[layer, 0])
     for i in range(changed.size):
         columns[changed[i]] = rows[i]

@@ -66,13 +66,7 @@ class Bernoulli(RowSampler):
     @property
     def claims(self) -> Claims:
         """Unbiased; exact at full budget."""
-        return Claims(
-            side="inner",
-            unbiased=True,
-            reads="input" if self.by_input else "nothing",
-            exact_at_full_budget=True,
-            deterministic=False,
-            products=frozenset({"forward", "input_gradient", "weight_gradient"}),
+        return self.pair_claims(
             budget="expected fraction or number of pairs kept",
             citation="Adelman, Levy, Hakimi, Silberstein, NeurIPS (2021), arXiv:1805.08079",
         )

@@ -77,7 +77,7 @@ class CorrelationTree(ImportanceLaw):
     def build(self, weights: Sequence[np.ndarray]) -> CorrelationTreeState:
         """Return each layer's threshold and the shape of its tree."""
         sizes = [W.shape[1] for W in weights]
-        levels = pack([allocate_trees(0, m).starts for m in sizes], np.int64)
+        levels = pack([[allocate_trees(0, m).starts for m in sizes]], np.int64)
         return CorrelationTreeState(np.array([self.firing_threshold(m) for m in sizes]), levels)
 
     def importance(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ def select_correlation_tree(
     state: CorrelationTreeState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
 ) -> int:
     """Build the tree over the pre-activations and list what lies above the threshold."""
-    starts = vector_of(state.levels, layer)
+    starts = vector_of(state.levels.flat, state.levels.layout[layer, 0])
     trees = MaxTrees(np.empty((1, starts[-1]), x.dtype), starts)
     for j in range(x.size):
         trees.nodes[0, j] = np.inf if math.isnan(x[j]) else x[j]  # NaN must reach the result, so it fires

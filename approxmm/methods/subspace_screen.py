@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, copy_into
 from approxmm.hashing import coordinates, score_nodes, select_top
 from approxmm.hashing._checks import check_integer
 from approxmm.methods._basis import follow_subspace, orthonormalise
@@ -28,10 +28,9 @@ class SubspaceScreenState(NamedTuple):
     Attributes
     ----------
     active : (L,) int64
-    directions, projected, bias : Packed
-        Transposed basis Uᵀ (r, n), projected weights V = UᵀW (r, m), bias (m,).
-    buffer : Packed
-        The latest inputs (c, n), a ring.
+    arrays : Packed
+        Of each layer: the transposed basis Uᵀ (r, n), the projected weights V = UᵀW (r, m), the bias (m,), and the
+        latest inputs (c, n), a ring.
     seen : (L, 2) int64
         Inputs observed so far, and when the basis was last renewed.
     renew : int
@@ -39,12 +38,12 @@ class SubspaceScreenState(NamedTuple):
     """
 
     active: np.ndarray
-    directions: Packed
-    projected: Packed
-    bias: Packed
-    buffer: Packed
+    arrays: Packed
     seen: np.ndarray
     renew: int
+
+
+_BASIS, _PROJECTED, _BIAS, _RING = range(4)  # parts of `arrays`
 
 
 @dataclass(frozen=True)
@@ -108,14 +107,18 @@ class SubspaceScreen(Method):
         base = key or make_key(0, Stream.BUILD, layer=1)
         real = weights[0].dtype if weights and weights[0].dtype.kind == "f" else np.dtype(np.float64)
         bases = [self._weights_basis(W, base._replace(layer=base.layer + k)) for k, W in enumerate(weights)]
-        directions = pack(bases, real)
-        frames = [matrix_of(directions, k) for k in range(len(weights))]
+        frames = [basis.astype(real) for basis in bases]
         return SubspaceScreenState(
             active=np.array([self.budget.count(W.shape[1]) for W in weights], dtype=np.int64),
-            directions=directions,
-            projected=pack([U @ W for U, W in zip(frames, weights, strict=True)], real),
-            bias=pack([np.zeros(W.shape[1]) for W in weights] if biases is None else list(biases), real),
-            buffer=pack([np.zeros((self.buffer, W.shape[0])) for W in weights], real),
+            arrays=pack(
+                [
+                    frames,
+                    [U @ W for U, W in zip(frames, weights, strict=True)],
+                    [np.zeros(W.shape[1]) for W in weights] if biases is None else list(biases),
+                    [np.zeros((self.buffer, W.shape[0])) for W in weights],
+                ],
+                real,
+            ),
             seen=np.zeros((len(weights), 2), dtype=np.int64),
             renew=self.renew,
         )
@@ -143,13 +146,14 @@ def select_subspace_screen(
     state: SubspaceScreenState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
 ) -> int:
     """Select the nodes of largest score. An input that is not finite keeps all nodes, to be seen."""
-    directions, projected = matrix_of(state.directions, layer), matrix_of(state.projected, layer)
+    flat, at = state.arrays.flat, state.arrays.layout[layer]
+    directions, projected = matrix_of(flat, at[_BASIS]), matrix_of(flat, at[_PROJECTED])
     nodes = projected.shape[1]
     query, size = unit_query(x)
     if not math.isfinite(size):
         return keep_all(index, scale, nodes)
     # Scores relative to the input's size, which order the nodes alike, keep their digits where the input is tiny.
-    shift = vector_of(state.bias, layer) / projected.dtype.type(size)
+    shift = vector_of(flat, at[_BIAS]) / projected.dtype.type(size)
     coordinate, scores = np.empty(directions.shape[0], projected.dtype), np.empty(nodes, projected.dtype)
     coordinates(directions, query, coordinate)
     score_nodes(projected, coordinate, shift, scores)
@@ -165,11 +169,12 @@ def select_subspace_screen(
 @compiled
 def observe_subspace_screen(state: SubspaceScreenState, layer: int, inputs: np.ndarray, bias: np.ndarray) -> None:
     """Put the inputs into the ring and take over the bias."""
-    buffer = matrix_of(state.buffer, layer)
+    flat, at = state.arrays.flat, state.arrays.layout[layer]
+    ring = matrix_of(flat, at[_RING])
     for r in range(inputs.shape[0]):
-        buffer[state.seen[layer, 0] % buffer.shape[0]] = inputs[r]
+        copy_into(ring[state.seen[layer, 0] % ring.shape[0]], inputs[r])
         state.seen[layer, 0] += 1
-    vector_of(state.bias, layer)[:] = bias
+    copy_into(vector_of(flat, at[_BIAS]), bias)
 
 
 @compiled
@@ -183,17 +188,21 @@ def _due(state: SubspaceScreenState, layer: int) -> bool:
 @compiled
 def refresh_subspace_screen(state: SubspaceScreenState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
     """Renew the basis if it is time, and bring the projected weights up to date."""
-    directions, projected = matrix_of(state.directions, layer), matrix_of(state.projected, layer)
+    flat, at = state.arrays.flat, state.arrays.layout[layer]
+    directions, projected = matrix_of(flat, at[_BASIS]), matrix_of(flat, at[_PROJECTED])
     if _due(state, layer):
-        buffer = matrix_of(state.buffer, layer)
-        filled = min(state.seen[layer, 0], buffer.shape[0])
+        ring = matrix_of(flat, at[_RING])
+        filled = min(state.seen[layer, 0], ring.shape[0])
         basis = directions.astype(np.float64)
-        follow_subspace(basis, buffer[:filled].astype(np.float64))
-        directions[:] = basis
+        follow_subspace(basis, ring[:filled].astype(np.float64))
+        for k in range(directions.shape[0]):
+            copy_into(directions[k], basis[k])
         state.seen[layer, 1] = state.seen[layer, 0]
         np.dot(directions, weights, projected)
     elif changed.size == weights.shape[1]:
         np.dot(directions, weights, projected)
     else:
         for j in changed:
-            projected[:, j] = np.dot(directions, weights[:, j].copy())
+            column = np.dot(directions, weights[:, j].copy())
+            for k in range(column.size):
+                projected[k, j] = column[k]

@@ -44,15 +44,11 @@ class TopK(RowSampler):
     @property
     def claims(self) -> Claims:
         """Biased, deterministic; exact at full budget."""
-        return Claims(
-            side="inner",
-            unbiased=False,
-            reads="input" if self.by_input else "nothing",
-            exact_at_full_budget=True,
-            deterministic=True,
-            products=frozenset({"forward", "input_gradient", "weight_gradient"}),
+        return self.pair_claims(
             budget="number of pairs kept, as a fraction or a count",
             citation="Adelman, Levy, Hakimi, Silberstein, NeurIPS (2021), arXiv:1805.08079",
+            unbiased=False,
+            deterministic=True,
         )
 
     def build(self, weights: Sequence[np.ndarray]) -> TopKState:

@@ -53,13 +53,7 @@ class WinnerTakeAll(RowSampler):
     @property
     def claims(self) -> Claims:
         """Unbiased; exact at full budget."""
-        return Claims(
-            side="inner",
-            unbiased=True,
-            reads="input" if self.by_input else "nothing",
-            exact_at_full_budget=True,
-            deterministic=False,
-            products=frozenset({"forward", "input_gradient", "weight_gradient"}),
+        return self.pair_claims(
             budget="sure pairs plus draws, as a fraction of the pairs or a count",
             citation="Liu et al., NeurIPS (2023), arXiv:2305.15265",
         )

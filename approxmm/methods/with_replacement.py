@@ -45,15 +45,10 @@ class WithReplacement(RowSampler):
     @property
     def claims(self) -> Claims:
         """Unbiased; never exact."""
-        return Claims(
-            side="inner",
-            unbiased=True,
-            reads="input" if self.by_input else "nothing",
-            exact_at_full_budget=False,
-            deterministic=False,
-            products=frozenset({"forward", "input_gradient", "weight_gradient"}),
+        return self.pair_claims(
             budget="number of draws, as a fraction of the pairs or a count (which may exceed the pairs)",
             citation="Drineas, Kannan, Mahoney, SIAM J. Comput. 36 (2006)",
+            exact_at_full_budget=False,
         )
 
     def draws(self, size: int) -> int:

@@ -55,13 +55,7 @@ class WithoutReplacement(RowSampler):
     @property
     def claims(self) -> Claims:
         """Unbiased; exact at full budget."""
-        return Claims(
-            side="inner",
-            unbiased=True,
-            reads="input" if self.by_input else "nothing",
-            exact_at_full_budget=True,
-            deterministic=False,
-            products=frozenset({"forward", "input_gradient", "weight_gradient"}),
+        return self.pair_claims(
             budget="number of distinct pairs kept, as a fraction or a count",
             citation="Horvitz, Thompson, JASA 47 (1952); Deville, Tillé, Biometrika 85 (1998); "
             "Chauvet, Bernoulli 18 (2012), arXiv:1211.5688",

@@ -15,6 +15,7 @@ from approxmm.reporting.fig_field_shares import draw_field_parts, draw_field_sha
 from approxmm.reporting.fig_law import draw_law
 from approxmm.reporting.fig_ratios import draw_ratios
 from approxmm.reporting.fig_recall import draw_recall
+from approxmm.reporting.fig_retrieval import draw_retrieval
 from approxmm.reporting.series import MethodStyle, Series, method_styles, series_of
 from approxmm.reporting.tables import TableView, accuracy_summary, output_summary
 
@@ -175,6 +176,18 @@ FIGURES = (
         "One panel a budget: recall between 0 and 1 by layer, one line for each setting of hash tables and of subspace "
         "screening, and the budget as a dashed line.",
         draw_recall,
+    ),
+    FigureKind(
+        "retrieval",
+        "recall",
+        ("method", "depth", "layer", "budget", "recall", "active", "expected", "expected_active", "bits", "tables"),
+        "What hash tables find, and how much they retrieve for it",
+        "Means over the layers of the deepest network, one panel a budget, one line for each number of bits K with its "
+        "numbers of tables L. The closer to the dashed line, the less the tables know; dotted: what the closed form "
+        "expects over hyperplanes.",
+        "One panel a budget: recall against the share of nodes that the tables retrieve, one line for each K, and the "
+        "diagonal of a random set.",
+        draw_retrieval,
     ),
     FigureKind(
         "field_law",

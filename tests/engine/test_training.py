@@ -94,19 +94,38 @@ def test_full_budget_reproduces_the_exact_trajectory(digits: Dataset, method: st
         np.testing.assert_allclose(sampled, exact, rtol=0, atol=1e-9)
 
 
+# One side each in single precision; the other methods in double, for which the tests of gradients and of the simulation
+# compile them anyway. The slow tests train all of them in single precision.
+SINGLE = ("exact", "bernoulli", "dropout")
+
+
+def precision(method: str) -> type:
+    return np.float32 if method in SINGLE else np.float64
+
+
+def check_same_bits(digits: Dataset, method: str, dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    law, shape = get_method(method, 0.4), {"depth": 2, "width": 30, "epochs": 2, "dtype": dtype}
+    runs = []
+    for seconds in (0.2, 1e-9):  # one chunk an epoch, or one step a chunk
+        monkeypatch.setattr(trainer_module, "_CHUNK_SECONDS", seconds)
+        runs.append(train(digits, law, seed=7, **shape))
+    assert runs[0].curves["train_loss"] == runs[1].curves["train_loss"]
+    for first, second in zip(runs[0].network.weights, runs[1].network.weights, strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert train(digits, law, seed=8, **shape).curves["train_loss"] != runs[0].curves["train_loss"]
+
+
 @pytest.mark.parametrize("method", available_methods())
 def test_same_seed_same_bits_however_the_work_is_cut(
     digits: Dataset, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = []
-    for seconds in (0.2, 1e-9):  # one chunk an epoch, or one step a chunk
-        monkeypatch.setattr(trainer_module, "_CHUNK_SECONDS", seconds)
-        runs.append(train(digits, get_method(method, 0.4), depth=2, width=30, epochs=2, seed=7))
-    assert runs[0].curves["train_loss"] == runs[1].curves["train_loss"]
-    for first, second in zip(runs[0].network.weights, runs[1].network.weights, strict=True):
-        np.testing.assert_array_equal(first, second)
-    other = train(digits, get_method(method, 0.4), depth=2, width=30, epochs=2, seed=8)
-    assert other.curves["train_loss"] != runs[0].curves["train_loss"]
+    check_same_bits(digits, method, precision(method), monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [name for name in available_methods() if name not in SINGLE])
+def test_same_seed_same_bits_in_single_precision(digits: Dataset, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_same_bits(digits, method, np.float32, monkeypatch)
 
 
 def test_last_batch_may_be_smaller_and_batch_larger_than_data(digits: Dataset) -> None:
@@ -160,7 +179,7 @@ def test_measured_compounding_agrees_with_simulation(digits: Dataset, method: st
     tolerance is 6 standard errors (false-alarm rate below 1e-8 if Gaussian), with the fixed seed.
     """
     law = get_method(method, 0.5)
-    result = train(digits, law, depth=2, width=60, epochs=2, measure_every=2, probe=179)
+    result = train(digits, law, depth=2, width=60, epochs=2, measure_every=2, probe=179, dtype=precision(method))
     measured = result.profiles[-1]
     simulated = simulate(result.network, law, digits.validation.x[:179], trials=200, batch=20, seed=1)
     for mine, theirs in zip(measured.layers, simulated.layers, strict=True):

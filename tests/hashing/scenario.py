@@ -51,7 +51,7 @@ def _one(seed, sparse, pool, K, name):
     query = 12.0 * rng.integers(-2, 3, 13)
     if pool == 1:
         record += [step_index(index, [1, 2], [1.0, -1.0], query, items[[1, 2]] @ query), index.tables.items.tolist()]
-    work, found = hash_workspace(planes), query_workspace(23, 3)
+    work, found = hash_workspace(planes), query_workspace(23)
     codes, probes, uniforms = np.empty(3, np.int64), np.empty((3, 3), np.int64), rng.random(23)
     where = np.flatnonzero(query)
     hash_sparse(planes, transform, where, query[where], work, codes)

@@ -58,7 +58,7 @@ def _simulate(items, query, transform, K, L, draws, seed, *, pool=1, reuse=False
                     part[axis] = slice(table * K, table * K + K)
                     array[tuple(part)] = first
             planes.query_shift[:] = np.tile(planes.query_shift[:K], L)
-        work = work or (hash_workspace(planes), query_workspace(items.shape[0], L))
+        work = work or (hash_workspace(planes), query_workspace(items.shape[0]))
         masks[t, find(build_index(items, planes, transform), query, work)] = True
     return masks
 

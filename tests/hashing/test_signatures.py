@@ -42,7 +42,8 @@ def _matrix(planes):
         main = np.zeros((planes.starts.size - 1, total))
         for c in range(main.shape[0]):
             entries = slice(planes.starts[c], planes.starts[c + 1])
-            main[c, planes.plane[entries]] = planes.sign[entries]
+            plane = planes.plane[entries]
+            main[c, np.maximum(plane, ~plane)] = np.where(plane >= 0, 1, -1)
     return np.vstack([main, planes.extra_planes])
 
 
@@ -171,10 +172,10 @@ def test_sparse_planes_have_their_density_and_are_never_empty():
     planes, _ = _draw("sparse", d=400, K=10, L=30, name="none", density=0.1)
     # Binomial(120000, 0.1); 6.2 standard deviations of 104: false alarm 1e-9.
     assert abs(planes.plane.size - 12_000) < 6.2 * np.sqrt(120_000 * 0.09)
-    assert abs(int(planes.sign.sum(dtype=np.int64))) < 6.2 * np.sqrt(planes.plane.size)
+    assert abs(2 * int((planes.plane >= 0).sum()) - planes.plane.size) < 6.2 * np.sqrt(planes.plane.size)
     tiny, _ = _draw("sparse", d=2, density=1e-6)
-    assert np.bincount(tiny.plane, minlength=20).tolist() == [1] * 20
-    assert projections_bytes(planes) < 12_600 * 5 + 8 * 401 + 4 * 300 * 6
+    assert np.bincount(np.maximum(tiny.plane, ~tiny.plane), minlength=20).tolist() == [1] * 20
+    assert projections_bytes(planes) < 12_600 * 4 + 8 * 401 + 4 * 300 * 6
     again, _ = _draw("sparse", d=400, K=10, L=30, name="none", density=0.1)
     np.testing.assert_array_equal(planes.plane, again.plane)
 

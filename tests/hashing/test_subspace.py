@@ -9,7 +9,6 @@ from approxmm.errors import InputError
 from approxmm.hashing import (
     coordinates,
     coordinates_sparse,
-    largest_value,
     principal_basis,
     project_weights,
     refresh_columns,
@@ -166,7 +165,6 @@ def test_large_selections_and_uncompiled_twins(order):
         assert out[:count].tolist() == sorted(np.argsort(-values, kind="stable")[:k].tolist())
         assert select_top.py_func(values, k, np.empty(n), twin) == count == k
         np.testing.assert_array_equal(out[:k], twin[:k])
-        assert largest_value.py_func(values.copy(), k) == np.sort(values)[n - k]
 
 
 def test_bad_input_is_named():

@@ -11,12 +11,20 @@ from approxmm.hashing import screening_bound
 from approxmm.methods import get_method, observe, refresh
 from approxmm.methods._basis import follow_subspace, orthonormalise
 from approxmm.methods._packed import matrix_of, vector_of
+from approxmm.methods.subspace_screen import _BASIS as BASIS
+from approxmm.methods.subspace_screen import _BIAS as BIAS
+from approxmm.methods.subspace_screen import _PROJECTED as PROJECTED
+from approxmm.methods.subspace_screen import _RING as RING
 from approxmm.network import Network
 from approxmm.propagation import simulate
 from approxmm.random import make_key
 from approxmm.testing.checks import leaves, selected
 
 EVERY = np.arange(30)
+
+
+def part(state, which, layer):
+    return state.arrays.flat, state.arrays.layout[layer, which]
 
 
 def low_rank_inputs(rank=3, noise=0.0, seed=0):
@@ -74,19 +82,19 @@ def test_inputs_inside_the_subspace_get_the_true_top_nodes():
 def test_scores_stay_within_the_bound():
     inputs = low_rank_inputs(noise=0.3)
     state, weights, _ = screened(inputs=inputs)
-    directions, projected = matrix_of(state.directions, 0), matrix_of(state.projected, 0)
+    directions, projected = matrix_of(*part(state, BASIS, 0)), matrix_of(*part(state, PROJECTED, 0))
     error = np.abs(inputs @ directions.T @ projected - inputs @ weights)
     assert (error <= screening_bound(directions.T, inputs, weights) * (1 + 1e-12)).all()
 
 
 def test_refresh_keeps_the_projected_weights_true():
     state, weights, bias = screened(inputs=low_rank_inputs())
-    directions = matrix_of(state.directions, 0).copy()
+    directions = matrix_of(*part(state, BASIS, 0)).copy()
     for changed in (np.array([3, 17]), EVERY):
         weights[:, changed] += 1.0
         refresh(state, 0, weights, changed)
-        np.testing.assert_allclose(matrix_of(state.projected, 0), directions @ weights, rtol=1e-12, atol=1e-12)
-    np.testing.assert_array_equal(vector_of(state.bias, 0), bias)
+        np.testing.assert_allclose(matrix_of(*part(state, PROJECTED, 0)), directions @ weights, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(vector_of(*part(state, BIAS, 0)), bias)
 
 
 def test_renewals_double_and_then_come_regularly():
@@ -99,7 +107,7 @@ def test_renewals_double_and_then_come_regularly():
         renewed += [step] if state.seen[0, 1] != before else []
     assert renewed == [1, 2, 4, 8, 16, 24, 32]
     latest = np.stack([np.random.default_rng(step).standard_normal(20) for step in range(34, 40)])
-    ring = matrix_of(state.buffer, 0)
+    ring = matrix_of(*part(state, RING, 0))
     assert {tuple(row) for row in ring} == {tuple(row) for row in latest}
 
 
@@ -111,11 +119,11 @@ def test_training_shows_the_state_inputs_and_biases():
     session.run(digits.train.x, digits.train.y, StepRange(order, 0, 8, 0), losses)
     state, trained = session.state, session.network()
     assert state.seen[:, 0].tolist() == [80, 80]
-    np.testing.assert_array_equal(matrix_of(state.buffer, 0)[:30], digits.train.x[order[50:80]])
+    np.testing.assert_array_equal(matrix_of(*part(state, RING, 0))[:30], digits.train.x[order[50:80]])
     for k in range(2):
-        np.testing.assert_array_equal(vector_of(state.bias, k), trained.bias(k + 1))
-        expected = matrix_of(state.directions, k) @ trained.weights[k]
-        np.testing.assert_allclose(matrix_of(state.projected, k), expected, rtol=1e-10, atol=1e-12)
+        np.testing.assert_array_equal(vector_of(*part(state, BIAS, k)), trained.bias(k + 1))
+        expected = matrix_of(*part(state, BASIS, k)) @ trained.weights[k]
+        np.testing.assert_allclose(matrix_of(*part(state, PROJECTED, k)), expected, rtol=1e-10, atol=1e-12)
 
 
 def test_simulation_observes_the_exact_activations_once():

@@ -128,6 +128,7 @@ def recall_table():
             {
                 **{"depth": depth, "layer": layer, "budget": budget, "method": method},
                 **{"bits": bits, "tables": tables, "rank": rank, "recall": rng.uniform(0.05, 0.9)},
+                **{"active": rng.uniform(0.05, 0.9), "expected": rng.uniform(0.05, 0.9), "expected_active": 0.4},
             }
             for depth in (1, 3)
             for layer in range(1, depth + 1)
