@@ -128,7 +128,8 @@ def positive_ratios(numerators: Any, denominators: np.ndarray) -> np.ndarray:
         return np.array([capped_ratio(a, b) if b > 0 else b * 0 for a, b in pairs], dtype=object)
     with np.errstate(over="ignore"):
         ratios = np.divide(numerators, denominators, out=np.zeros(denominators.shape), where=denominators > 0)
-    return np.minimum(ratios, _LARGEST)
+    capped: np.ndarray = np.minimum(ratios, _LARGEST)
+    return capped
 
 
 @compiled

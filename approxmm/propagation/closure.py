@@ -8,12 +8,13 @@ For each input by itself, mean and covariance of the sampled activations go thro
   sampling probabilities, inclusion of nodes and retrieval by hash tables follow the noise.
 
 Then E‖ŷ − y‖² = tr V + ‖μ − y‖² against the exact activations y. ``covariance="full"`` keeps all covariances,
-O(n³) a layer and input; ``"diagonal"`` treats the activations of a layer as uncorrelated, and takes all inputs through a
-layer as two or three matrix products.
+O(n³) a layer and input; ``"diagonal"`` treats the activations of a layer as uncorrelated, and takes all inputs
+through a layer as two or three matrix products.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.parallel import map_in_order
 from approxmm.profile import ErrorProfile, LayerError, Metrics, metrics_from_moments
-from approxmm.propagation.closure_layer import Layer, Points, point_count
+from approxmm.propagation.closure_layer import Flow, Layer, point_count
 from approxmm.propagation.closure_moments import ClosureMoments, Diagonal, Full
 from approxmm.propagation.plan import Plan, describe_plan, make_plan
 
@@ -72,7 +73,8 @@ def closure(
     Returns
     -------
     ErrorProfile
-        No intervals. Source ``closure``.
+        No intervals. With ``"full"``, `extra` of a layer holds ``noise_directions``: (tr V)²/tr V² of its
+        pre-activation, averaged over inputs. Where that is small, the closure is at its worst.
 
     Raises
     ------
@@ -93,12 +95,12 @@ def closure(
     network = network.astype(np.float64)
     plan = make_plan(network, method, sample_output=sample_output)
     walk = _Walk(network, plan, network.check_inputs(inputs), batch, _KINDS[covariance])
-    total = np.zeros((network.depth, 2, 4))
+    total = np.zeros((network.depth, 2, 5))
     for rows, sums in map_in_order(walk.block, walk.blocks(), workers):
         total += sums
         if progress is not None:
             progress(rows.stop, len(walk.inputs))
-    layers = tuple(LayerError(k, _figures(sums[1]), _figures(sums[0])) for k, sums in enumerate(total, start=1))
+    layers = tuple(_layer(k, sums, len(walk.inputs)) for k, sums in enumerate(total, start=1))
     settings = {**describe_plan(plan), "covariance": covariance, "inputs": len(walk.inputs), "batch": batch}
     return ErrorProfile("closure", layers, time.perf_counter() - started, settings)
 
@@ -123,28 +125,30 @@ class _Walk:
             yield range(start, min(start + size, len(self.inputs)))
 
     def block(self, rows: range) -> tuple[range, np.ndarray]:
-        """Return the block, and four sums over its inputs for each layer's pre-activation and output, (L, 2, 4)."""
+        """Return the block, and five sums over its inputs for each layer's pre-activation and output, (L, 2, 5)."""
         exact = self.inputs[rows.start : rows.stop]
-        moments: ClosureMoments = self.kind.of(exact)
-        points: Points = partial(_known, exact)
-        sums = np.zeros((self.network.depth, 2, 4))
+        known = self.kind.of(exact)
+        flow: Flow[ClosureMoments] = Flow(known, partial(_repeat, exact), np.eye(len(exact)))
+        sums = np.zeros((self.network.depth, 2, 5))
         for k, W in enumerate(self.network.weights, start=1):
-            layer = Layer(k, self.plan[k - 1], W, self.network.bias(k), self.network.phi(k), rows, self.batch)
-            z = layer.product(moments, points)
+            layer: Layer[ClosureMoments] = Layer(
+                k, self.plan[k - 1], W, self.network.bias(k), self.network.phi(k), rows, self.batch
+            )
+            z, alike = layer.product(flow)
             exact = exact @ W + layer.bias
             sums[k - 1, 0] = _sums(z, exact)
-            moments, points = layer.output(moments, z)
+            flow = layer.output(flow, z, alike)
             exact = self.network.activate(k, exact)
-            sums[k - 1, 1] = _sums(moments, exact)
+            sums[k - 1, 1] = _sums(flow.moments, exact)
         return rows, sums
 
 
-def _known(x: np.ndarray, count: int) -> np.ndarray:
+def _repeat(x: np.ndarray, count: int) -> np.ndarray:
     return np.broadcast_to(x, (count, *x.shape))
 
 
 def _sums(moments: ClosureMoments, exact: np.ndarray) -> np.ndarray:
-    """Return the sums over inputs of ‖y‖², E‖ŷ‖², E⟨ŷ, y⟩ and E‖ŷ − y‖²."""
+    """Return the sums over inputs of ‖y‖², E‖ŷ‖², E⟨ŷ, y⟩, E‖ŷ − y‖² and the noise's directions."""
     mean, variance, difference = moments.mean, float(moments.variance.sum()), moments.mean - exact
     return np.array(
         [
@@ -152,12 +156,19 @@ def _sums(moments: ClosureMoments, exact: np.ndarray) -> np.ndarray:
             variance + np.vdot(mean, mean),
             np.vdot(mean, exact),
             variance + np.vdot(difference, difference),
+            moments.directions(),
         ]
     )
 
 
+def _layer(number: int, sums: np.ndarray, inputs: int) -> LayerError:
+    directions = float(sums[0, 4]) / inputs
+    extra = {} if math.isnan(directions) else {"noise_directions": directions}
+    return LayerError(number, _figures(sums[1]), _figures(sums[0]), extra=extra)
+
+
 def _figures(sums: np.ndarray) -> Metrics:
-    exact, estimate, cross, error = (float(value) for value in sums)
+    exact, estimate, cross, error = (float(value) for value in sums[:4])
     return metrics_from_moments(exact, estimate, cross, error)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -38,6 +39,9 @@ class ClosureMoments(Moments, Protocol):
     def shifted(self, normal: np.ndarray) -> np.ndarray:
         """Return points of these moments for points (Q, B, n) of N(0, I)."""
 
+    def directions(self) -> float:
+        """Return (tr V)²/tr V², in how many directions the noise is, summed over the inputs; NaN if V is not kept."""
+
 
 @dataclass(frozen=True, eq=False)
 class Diagonal:
@@ -48,12 +52,15 @@ class Diagonal:
 
     @classmethod
     def of(cls, x: np.ndarray) -> Diagonal:
+        """Return the moments of known inputs."""
         return cls(x, np.zeros_like(x))
 
     def second(self, row: int) -> np.ndarray:
+        """Return E[a aᵀ] of one input."""
         return np.outer(self.mean[row], self.mean[row]) + np.diag(self.variance[row])
 
     def through(self, weights: np.ndarray, bias: np.ndarray) -> Diagonal:
+        """Return the moments of a W + b."""
         return Diagonal(self.mean @ weights + bias, self.variance @ (weights * weights))
 
     def scaled_through(self, scales: Averages, weights: np.ndarray, bias: np.ndarray) -> Diagonal:
@@ -68,14 +75,21 @@ class Diagonal:
         return Diagonal(scales.mean @ weights + bias, np.maximum(variance, 0.0))
 
     def activated(self, phi: Activation) -> Diagonal:
+        """Return the moments of φ(z)."""
         return Diagonal(*gaussian_moments(phi, self.mean, self.variance))
 
     def scaled(self, scales: Averages) -> Diagonal:
+        """Return the moments of a ∘ ξ."""
         return Diagonal(scales.mean, scales.within + scales.between)
 
     def shifted(self, normal: np.ndarray) -> np.ndarray:
+        """Return points of these moments."""
         points: np.ndarray = self.mean + np.sqrt(self.variance) * normal
         return points
+
+    def directions(self) -> float:
+        """Return NaN: without covariances nobody knows."""
+        return math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,20 +101,26 @@ class Full:
 
     @classmethod
     def of(cls, x: np.ndarray) -> Full:
+        """Return the moments of known inputs."""
         return cls(x, np.zeros((*x.shape, x.shape[1])))
 
     @property
     def variance(self) -> np.ndarray:
-        return np.einsum("bii->bi", self.covariance)
+        """Variances, (B, n)."""
+        diagonal: np.ndarray = np.einsum("bii->bi", self.covariance)
+        return diagonal
 
     def second(self, row: int) -> np.ndarray:
+        """Return E[a aᵀ] of one input."""
         total: np.ndarray = np.outer(self.mean[row], self.mean[row]) + self.covariance[row]
         return total
 
     def through(self, weights: np.ndarray, bias: np.ndarray) -> Full:
+        """Return the moments of a W + b."""
         return Full(self.mean @ weights + bias, weights.T @ self.covariance @ weights)
 
     def scaled_through(self, scales: Averages, weights: np.ndarray, bias: np.ndarray) -> Full:
+        """Return the moments of (a ∘ ξ) W + b."""
         if self.covariance.any():
             return self.scaled(scales).through(weights, bias)
         # Known activations: the covariance is a diagonal and a vector's square, and needs one product instead of two.
@@ -114,10 +134,12 @@ class Full:
         return Full(scales.mean @ weights + bias, out)
 
     def activated(self, phi: Activation) -> Full:
+        """Return the moments of φ(z)."""
         pairs = [gaussian_covariance(phi, m, V) for m, V in zip(self.mean, self.covariance, strict=True)]
         return Full(np.stack([mean for mean, _ in pairs]), np.stack([covariance for _, covariance in pairs]))
 
     def scaled(self, scales: Averages) -> Full:
+        """Return the moments of a ∘ ξ."""
         out = np.empty_like(self.covariance)
         index = np.arange(self.mean.shape[1])
         for b, common in enumerate(scales.common):
@@ -131,10 +153,17 @@ class Full:
         return Full(scales.mean, out)
 
     def shifted(self, normal: np.ndarray) -> np.ndarray:
+        """Return points of these moments."""
         points = np.empty_like(normal)
         for b, covariance in enumerate(self.covariance):
             points[:, b] = self.mean[b] + normal[:, b] @ _root(covariance)
         return points
+
+    def directions(self) -> float:
+        """Return (tr V)²/tr V² summed over the inputs."""
+        squares = np.einsum("bij,bij->b", self.covariance, self.covariance)
+        trace = self.variance.sum(axis=1)
+        return float(np.divide(trace * trace, squares, out=np.zeros_like(trace), where=squares > 0.0).sum())
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

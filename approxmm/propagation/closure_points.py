@@ -45,4 +45,5 @@ def _starts(size: int, layer: int, item: int) -> np.ndarray:
 def _quantiles() -> np.ndarray:
     """Return the quantiles of N(0, 1) at the middles of equal strata, with variance exactly 1."""
     table: np.ndarray = ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
-    return table / np.sqrt(np.mean(table * table))
+    table /= np.sqrt(np.mean(table * table))
+    return table

@@ -43,10 +43,10 @@ class Moments(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Averages:
-    """Moments of s = ξ ∘ a for each of B inputs: E s, and Cov(s) as
+    """Moments of s = ξ ∘ a for each of B inputs.
 
-        diagonal:      within + between
-        off diagonal:  γ_i γ_j Cov(a)_ij + common · (u_i u_j + share_i share_j Cov(a)_ij) + dense_ij
+    Cov(s) is within + between on the diagonal, and off it
+    γ_i γ_j Cov(a)_ij + common · (u_i u_j + share_i share_j Cov(a)_ij) + dense_ij.
 
     Attributes
     ----------

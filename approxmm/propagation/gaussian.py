@@ -41,7 +41,7 @@ def moments(activation: Activation, m: float, s: float) -> tuple[float, float]: 
 
 
 @generic
-def fill_covariance(  # type: ignore[empty-body]
+def fill_covariance(
     activation: Activation, m: np.ndarray, V: np.ndarray, variance: np.ndarray, out: np.ndarray
 ) -> None:
     """Write Cov(φ(z)) for z ~ N(m, V) to `out` (n, n), given the variances of φ(z) (n,) (compiled)."""

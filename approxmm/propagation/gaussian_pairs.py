@@ -64,10 +64,7 @@ def _integral(h: float, k: float, rho: float, rectify: bool) -> float:
     """Return ∫ φ₂ dt, or ∫ |ρ − t| φ₂ dt if `rectify`, between ρ and 0, or between ρ and ±1 if that is near (≥ 0)."""
     size, angle = abs(rho), math.asin(rho)
     nodes = _FEW if size < 0.3 else (_SOME if size < 0.75 else _MANY)
-    if not _steep(h, k, rho):
-        end = 0.0
-    else:
-        end = 0.5 * math.pi if rho > 0.0 else -0.5 * math.pi
+    end = math.copysign(0.5 * math.pi, rho) if _steep(h, k, rho) else 0.0
     middle, half = 0.5 * (angle + end), 0.5 * abs(end - angle)
     total = 0.0
     for i in range(nodes.shape[1]):
