@@ -26,6 +26,7 @@ __all__ = [
     "fill_importance",
     "keep_all",
     "norm_table",
+    "positive_ratios",
     "refresh_norms",
     "refresh_row_norms",
     "row_norms",
@@ -93,6 +94,10 @@ class RowSampler(ImportanceLaw):
         factor = abs(x) if self.by_input else x * 0 + 1
         return factor * row_norms(weights) if self.by_weights else factor
 
+    def reduced(self, weights: np.ndarray) -> np.ndarray:
+        """Return the row norms as (n, 1) weights, whose row norms they are."""
+        return row_norms(weights)[:, None] if self.by_weights else weights[:, :1]
+
     def upkeep(self, n: int, m: int) -> float:
         """Return the multiplications that keep the row norms true after all weights changed."""
         return float(n * m) if self.by_weights else 0.0
@@ -135,6 +140,17 @@ def capped_ratio(numerator: Any, denominator: Any) -> Any:
         return Fraction(numerator) / denominator
     with np.errstate(over="ignore"):
         return min(np.divide(numerator, denominator), _LARGEST)
+
+
+def positive_ratios(numerators: Any, denominators: np.ndarray) -> np.ndarray:
+    """Return `capped_ratio` of each pair of numbers, (n,), and 0 where a denominator is not positive."""
+    if denominators.dtype == object:
+        pairs = zip(np.broadcast_to(numerators, denominators.shape), denominators, strict=True)
+        return np.array([capped_ratio(a, b) if b > 0 else b * 0 for a, b in pairs], dtype=object)
+    with np.errstate(over="ignore"):
+        ratios = np.divide(numerators, denominators, out=np.zeros(denominators.shape), where=denominators > 0)
+    capped: np.ndarray = np.minimum(ratios, _LARGEST)
+    return capped
 
 
 @compiled

@@ -13,7 +13,7 @@ import numpy as np
 
 from approxmm.compile import compiled
 from approxmm.errors import InputError
-from approxmm.methods._rows import capped_ratio, keep_all
+from approxmm.methods._rows import keep_all, positive_ratios
 from approxmm.methods._standout import fill_standout
 from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
@@ -122,7 +122,7 @@ class AdaptiveDropout(ImportanceLaw):
         if not self.scaled:
             return ScaleMoments(mean=p, diagonal=p * (1 - p), common=0, support=p * 0 + 1)
         support = (p > 0) + p * 0
-        variance = np.array([capped_ratio(1 - q, q) if q > 0 else q for q in p], dtype=p.dtype)
+        variance = positive_ratios(1 - p, p)
         return ScaleMoments(mean=support, diagonal=variance, common=0, support=support)
 
     def outcomes_of(self, importance: Sequence[Fraction]) -> Iterator[Outcome]:

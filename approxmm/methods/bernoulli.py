@@ -13,7 +13,7 @@ import numpy as np
 
 from approxmm.compile import compiled
 from approxmm.errors import InputError
-from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_row_norms
+from approxmm.methods._rows import RowSampler, fill_importance, keep_all, norm_table, positive_ratios, refresh_row_norms
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform
@@ -87,7 +87,7 @@ class Bernoulli(RowSampler):
         """Mean 1, variance (1 − p_i)/p_i where p_i > 0, 0 elsewhere; independent."""
         p = self._probabilities(importance)
         support = (p > 0) + p * 0
-        variance = np.array([capped_ratio(1 - q, q) if q > 0 else q for q in p], dtype=importance.dtype)
+        variance = positive_ratios(1 - p, p)
         return ScaleMoments(mean=support, diagonal=variance, common=0, support=support)
 
     def outcomes_of(self, importance: Sequence[Fraction]) -> Iterator[Outcome]:

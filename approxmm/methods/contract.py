@@ -233,6 +233,10 @@ class Method(ABC):
             f"method={self.name!r} has no closed-form law with these settings; use the simulation (--engine simulate)"
         )
 
+    def reduced(self, weights: np.ndarray) -> np.ndarray:
+        """Return an array that the law's moments may be given for these (n, m) weights, smaller where less is read."""
+        return weights
+
     def marginal_moments(self, x: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of each scale, two (size,) arrays: all that the error of masked outputs needs."""
         law = self.scale_moments(x, weights)

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_row_norms
+from approxmm.methods._rows import RowSampler, fill_importance, keep_all, norm_table, positive_ratios, refresh_row_norms
 from approxmm.methods.bernoulli import fill_keep_probabilities, keep_probabilities
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
@@ -76,11 +76,11 @@ class WinnerTakeAll(RowSampler):
         """Mean 1 where the importance is positive; covariance 0 on C, (diag((1 − P_C)/p) − 11ᵀ)/(c − |C|) on R."""
         sure, rest, draws = self._split(importance)
         total = importance[rest].sum()
-        reciprocal = [capped_ratio(total, w) if r else w * 0 for w, r in zip(importance, rest, strict=True)]
+        reciprocal = positive_ratios(total, importance * rest)
         common = Fraction(-1, draws) if importance.dtype == object else -1.0 / draws
         return ScaleMoments(
             mean=(sure | rest) + importance * 0,
-            diagonal=np.array(reciprocal, dtype=importance.dtype) / draws,
+            diagonal=reciprocal / draws,
             common=common if rest.any() else 0,
             support=rest + importance * 0,
         )

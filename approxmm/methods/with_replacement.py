@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_row_norms
+from approxmm.methods._rows import RowSampler, fill_importance, keep_all, norm_table, positive_ratios, refresh_row_norms
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform
@@ -66,7 +66,7 @@ class WithReplacement(RowSampler):
         c = self.draws(importance.size)
         support = (importance > 0) + importance * 0
         total = importance.sum()
-        reciprocal = np.array([capped_ratio(total, w) if w > 0 else w * 0 for w in importance], dtype=importance.dtype)
+        reciprocal = positive_ratios(total, importance)
         common = Fraction(-1, c) if importance.dtype == object else -1.0 / c
         return ScaleMoments(mean=support, diagonal=reciprocal / c, common=common, support=support)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from approxmm.compile import compiled
 from approxmm.methods._pivotal import fill_pivotal, joint_inclusion, pivotal_samples
-from approxmm.methods._rows import RowSampler, capped_ratio, fill_importance, keep_all, norm_table, refresh_row_norms
+from approxmm.methods._rows import RowSampler, fill_importance, keep_all, norm_table, positive_ratios, refresh_row_norms
 from approxmm.methods.bernoulli import fill_keep_probabilities, keep_probabilities
 from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
@@ -79,7 +79,7 @@ class WithoutReplacement(RowSampler):
         if self._simple:
             return _simple_moments(support, positive.size, k)
         p = keep_probabilities(importance, k)
-        variance = np.array([capped_ratio(1 - q, q) if q > 0 else q for q in p], dtype=importance.dtype)
+        variance = positive_ratios(1 - p, p)
         open_pairs = np.flatnonzero((p > 0) & (p < 1))
         dense = np.full((p.size, p.size), importance[0] * 0)
         q = p[open_pairs]
