@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.extending import intrinsic as _intrinsic
 
-__all__ = ["compiled", "compiled_fast"]
+__all__ = ["compiled", "compiled_fast", "intrinsic"]
 
 # Some versions of Numba are typed and some are not; the checker need not know which is installed.
 _njit = cast(Any, numba.njit)
@@ -30,6 +31,11 @@ def compiled(function: _F) -> _F:
 def compiled_fast(function: _F) -> _F:
     """Like `compiled`, but sums may be reordered and multiply-adds contracted (NaN and infinity are kept)."""
     return cast(_F, _forgiving(_njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)(function)))
+
+
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make `function`, which types and emits instructions, callable in compiled code."""
+    return cast(Callable[..., Any], cast(Any, _intrinsic)(function))
 
 
 def _forgiving(dispatcher: Any) -> Any:
