@@ -10,7 +10,10 @@ from approxmm.errors import InputError
 
 __all__ = ["available_benchmarks", "run_benchmarks"]
 
-_BENCHMARKS = {"methods": "approxmm.bench.methods:method_benchmarks"}
+_BENCHMARKS = {
+    "methods": "approxmm.bench.methods:method_benchmarks",
+    "engine": "approxmm.bench.engine:engine_benchmarks",
+}
 
 
 def available_benchmarks() -> list[str]:
