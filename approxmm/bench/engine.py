@@ -174,7 +174,10 @@ def _torch_stepper(case: _Case, path: Path) -> Iterator[tuple[Callable[[int], fl
 
     try:
         version = json.loads(ask(json.dumps(settings)))["version"]
-        run = lambda steps: float(ask(str(steps)))  # noqa: E731
+
+        def run(steps: int) -> float:
+            return float(ask(str(steps)))
+
         run(2)
         yield run, version
     finally:

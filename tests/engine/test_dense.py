@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,7 +65,7 @@ def test_sums_do_not_depend_on_the_cuts(sizes: tuple[int, int, int, int], cuts: 
 
 def ranges(count: int, cuts: tuple[float, float]) -> list[tuple[int, int]]:
     edges = [0, *sorted(int(cut * count) for cut in cuts), count]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def test_infinities_and_nan_reach_the_result() -> None:
