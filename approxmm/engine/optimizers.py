@@ -18,6 +18,7 @@ __all__ = [
     "Optimizer",
     "Sgd",
     "adds_directly",
+    "kept",
     "moves_idle",
     "slot_count",
     "update",
@@ -106,7 +107,24 @@ def moves_idle(optimizer: Any) -> bool:  # type: ignore[empty-body]
 
 @generic
 def adds_directly(optimizer: Any) -> bool:  # type: ignore[empty-body]
-    """Return whether w ← (1 − rate · weight_decay) w − rate · g is all there is, so that no gradient need be stored."""
+    """Return whether w ← kept · w − rate · g is all there is, so that no gradient need be stored."""
+
+
+@generic
+def kept(optimizer: Any, rate: float) -> float:  # type: ignore[empty-body]
+    """Return what weights are multiplied by before the gradient is added, for an optimiser that adds directly."""
+
+
+@kept.register(object)
+@compiled
+def _keeps_all(optimizer: Any, rate: float) -> float:
+    return 1.0
+
+
+@kept.register(Sgd)
+@compiled
+def _decays(optimizer: Sgd, rate: float) -> float:
+    return 1.0 - rate * optimizer.weight_decay
 
 
 @adds_directly.register(object)

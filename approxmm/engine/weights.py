@@ -8,7 +8,7 @@ import numpy as np
 
 from approxmm.compile import compiled
 from approxmm.engine.dense import add_outer
-from approxmm.engine.optimizers import adds_directly, moves_idle, update
+from approxmm.engine.optimizers import adds_directly, kept, moves_idle, update
 
 __all__ = ["ROWS_AT_ONCE", "update_weights"]
 
@@ -58,7 +58,7 @@ def update_weights(
     if adds_directly(optimizer):
         W = params[at : at + stop * m].reshape((stop, m))
         kind = params.dtype.type
-        add_outer(A, D, chosen, W, kind(1.0 - rate * optimizer.weight_decay), low, high, low)
+        add_outer(A, D, chosen, W, kind(kept(optimizer, rate)), low, high, low)
     else:
         _update_chosen(optimizer, params, slots, at, A, D, chosen, low, high, rate, step, scratch)
     if moves_idle(optimizer) and high - low < stop - first:
