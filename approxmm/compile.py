@@ -12,8 +12,9 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.extending import intrinsic as _intrinsic
 
-__all__ = ["compiled", "compiled_fast", "copy_into"]
+__all__ = ["compiled", "compiled_fast", "copy_into", "intrinsic"]
 
 # Some versions of Numba are typed and some are not; the checker need not know which is installed.
 _njit = cast(Any, numba.njit)
@@ -34,6 +35,11 @@ def compiled(function: _F) -> _F:
 def compiled_fast(function: _F) -> _F:
     """Like `compiled`, but sums may be reordered and multiply-adds contracted (NaN and infinity are kept)."""
     return cast(_F, _forgiving(_njit(**_OPTIONS, fastmath=_FAST)(function)))
+
+
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make `function`, which types and emits instructions, callable in compiled code."""
+    return cast(Callable[..., Any], cast(Any, _intrinsic)(function))
 
 
 def _forgiving(dispatcher: Any) -> Any:

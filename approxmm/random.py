@@ -85,7 +85,7 @@ def _mulhilo_intrinsic(typingctx: Any, a: Any, b: Any) -> Any:
     """One widening multiplication: Numba has no 128-bit integers, LLVM does."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        from llvmlite import ir  # type: ignore[import-untyped]
+        from llvmlite import ir
 
         wide = ir.IntType(128)
         product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))

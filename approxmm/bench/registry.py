@@ -13,6 +13,7 @@ __all__ = ["available_benchmarks", "run_benchmarks"]
 _BENCHMARKS = {
     "methods": "approxmm.bench.methods:method_benchmarks",
     "propagation": "approxmm.bench.propagation:propagation_benchmarks",
+    "engine": "approxmm.bench.engine:engine_benchmarks",
 }
 
 

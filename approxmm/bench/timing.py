@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Comparison", "compare", "time_once"]
+__all__ = ["Comparison", "compare", "summarise_pairs", "time_once"]
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,15 @@ def compare(
     candidate()
     baseline()
     times = np.array([(time_once(candidate, seconds), time_once(baseline, seconds)) for _ in range(pairs)])
+    return summarise_pairs(name, baseline_name, times, threads, target)
+
+
+def summarise_pairs(
+    name: str, baseline: str, times: np.ndarray, threads: int, target: float | None = None
+) -> Comparison:
+    """Return the comparison of `times`, (pairs, 2): seconds of the candidate and of the baseline, timed in turn."""
     low, ratio, high = np.quantile(times[:, 1] / times[:, 0], [0.25, 0.5, 0.75])
     mine, theirs = np.median(times, axis=0)
     return Comparison(
-        name, baseline_name, float(ratio), float(low), float(high), float(mine), float(theirs), threads, target
+        name, baseline, float(ratio), float(low), float(high), float(mine), float(theirs), threads, target
     )

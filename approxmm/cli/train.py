@@ -24,14 +24,23 @@ def train(
     option: Options = None,
     depth: Annotated[int, typer.Option(help="Hidden layers.")] = 3,
     width: Annotated[int, typer.Option(help="Nodes of a hidden layer.")] = 1000,
-    activation: Annotated[str, typer.Option(help="relu, linear, leaky_relu, tanh, sigmoid.")] = "relu",
+    activation: Annotated[
+        str, typer.Option(help="relu, leaky_relu, leaky_relu(0.2), tanh, sigmoid, gelu, erf, linear.")
+    ] = "relu",
     batch: Annotated[int, typer.Option(help="Examples a step.")] = 20,
     epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 1,
-    optimizer: Annotated[str, typer.Option(help="adam or sgd.")] = "adam",
-    lr: Annotated[float | None, typer.Option(help="Learning rate (adam: 0.001, sgd: 0.1).")] = None,
-    momentum: Annotated[float | None, typer.Option(help="Of sgd (0).")] = None,
+    optimizer: Annotated[
+        str, typer.Option(help="adam, lazy_adam (skips what was not drawn), sgd, momentum, nesterov, adagrad.")
+    ] = "adam",
+    lr: Annotated[float | None, typer.Option(help="Learning rate (adam: 0.001, sgd: 0.1, adagrad: 0.01).")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of momentum and nesterov (0.9); of sgd (0).")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="L2 penalty's factor (0).")] = None,
+    schedule: Annotated[str, typer.Option(help="Of the learning rate: constant, linear, cosine, step.")] = "constant",
     measure_every: Annotated[
         int | None, typer.Option(help="Measure the compounding of error every so many epochs.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads that share a step (results do not depend on it; default: as useful).")
     ] = None,
     data_dir: DataDir = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the network to this .npz.")] = None,
@@ -54,7 +63,7 @@ def train(
     from approxmm.methods import get_method
 
     law = get_method(method, budget, **parse_options(option))
-    chosen = make_optimizer(optimizer, lr, momentum)
+    chosen = make_optimizer(optimizer, lr, momentum, weight_decay=weight_decay)
     if output is not None:
         check_writable(output)
     dataset = load_data(data, data_dir=data_dir)
@@ -74,7 +83,9 @@ def train(
             batch=batch,
             epochs=epochs,
             seed=seed,
+            schedule=schedule,
             measure_every=measure_every,
+            threads=threads,
             progress=show,
         )
     if output is not None:

@@ -1,8 +1,21 @@
 """The training engine: the same sampled products, inside training."""
 
 from approxmm.engine.measure import measure
-from approxmm.engine.optimizers import Adam, Sgd, make_optimizer
+from approxmm.engine.optimizers import Adagrad, Adam, Momentum, Sgd
 from approxmm.engine.result import TrainingResult
+from approxmm.engine.settings import OPTIMIZERS, SCHEDULES, make_optimizer
 from approxmm.engine.trainer import Progress, train
 
-__all__ = ["Adam", "Progress", "Sgd", "TrainingResult", "make_optimizer", "measure", "train"]
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "Adagrad",
+    "Adam",
+    "Momentum",
+    "Progress",
+    "Sgd",
+    "TrainingResult",
+    "make_optimizer",
+    "measure",
+    "train",
+]

@@ -1,7 +1,8 @@
 """The sampled forward pass, compiled.
 
-A sampled product is computed on gathered pairs: with S the active inner items and ξ their scales,
-``z = (a_S ∘ ξ_S) W_S + b``. Scales on the output side multiply a layer's outputs.
+A sampled product is computed on the chosen pairs: with S the active inner items and ξ their scales,
+``z = (a_S ∘ ξ_S) W_S + b``. Scales on the output side multiply a layer's outputs. A team's threads
+share a layer by its columns, and per-example draws by examples.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import numpy as np
 
 from approxmm.activations import value
 from approxmm.compile import compiled
+from approxmm.engine.dense import multiply
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
-from approxmm.engine.workspace import Sampling, Workspace, gather
+from approxmm.engine.team import Team, barrier, share
+from approxmm.engine.workspace import Sampling, Workspace, entering, pack
 from approxmm.methods.contract import select
 from approxmm.methods.draws import column_norms
 from approxmm.random import Key
 
-__all__ = ["forward"]
+__all__ = ["COLUMNS", "forward"]
+
+COLUMNS = 32  # threads share a layer's columns in units of this: whole tiles
 
 
 @compiled
@@ -27,39 +32,47 @@ def _draw_inner(state: Any, a: np.ndarray, k: int, sampling: Sampling, key: Key,
     if sampling.reads_input:
         column_norms(a, norms)
     work.active_count[k] = select(state, k, norms, key, work.active_index[k], work.active_scale[k])
+    pack(a, k, work)
 
 
 @compiled
-def _affine(a: np.ndarray, W: np.ndarray, b: np.ndarray, gathered: int, work: Workspace, z: np.ndarray) -> None:
-    """Write a W + b to `z`, over the gathered items of layer `gathered` where that is not negative."""
-    if gathered < 0:
-        np.dot(a, W, z)
-    elif work.active_count[gathered] == 0:
-        z[:] = 0.0
-    else:
-        some_a, some_w = gather(a, W, gathered, work)
-        np.dot(some_a, some_w, z)
+def _layer(
+    activation: Any,
+    A: np.ndarray,
+    W: np.ndarray,
+    b: np.ndarray,
+    chosen: np.ndarray,
+    z: np.ndarray,
+    out: np.ndarray,
+    last: bool,
+    start: int,
+    stop: int,
+) -> None:
+    """Write z = A W[chosen] + b and φ(z) for a range of columns."""
     for r in range(z.shape[0]):
-        for j in range(b.size):
-            z[r, j] += b[j]
-
-
-@compiled
-def _activate(activation: Any, z: np.ndarray, out: np.ndarray) -> None:
+        for j in range(start, stop):
+            z[r, j] = b[j]
+    multiply(A, W, chosen, z, start, stop)
     for r in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            out[r, j] = value(activation, z[r, j])
+        for j in range(start, stop):
+            out[r, j] = z[r, j] if last else value(activation, z[r, j])
 
 
 @compiled
-def _mask_outputs(state: Any, k: int, key: Key, read: np.ndarray, work: Workspace, mask: np.ndarray) -> None:
-    index, scale = work.active_index[k], work.active_scale[k]
-    mask[:] = 0.0
-    for b in range(read.shape[0]):
+def _mask_outputs(
+    state: Any, k: int, key: Key, read: np.ndarray, work: Workspace, mask: np.ndarray, out: np.ndarray, team: Team
+) -> None:
+    own = work.active_count.size + team.rank
+    index, scale = work.active_index[own], work.active_scale[own]
+    first, stop = share(team, read.shape[0], 1)
+    for b in range(first, stop):
         item = Key(key.seed, key.stream, key.step, key.layer, b)
         count = select(state, k, read[b], item, index, scale)
+        mask[b] = 0.0
         for j in range(count):
             mask[b, index[j]] = scale[j]
+        for j in range(out.shape[1]):
+            out[b, j] *= mask[b, j]
 
 
 @compiled
@@ -72,8 +85,9 @@ def forward(
     sampling: Sampling,
     key: Key,
     work: Workspace,
+    team: Team,
 ) -> None:
-    """Compute all layers for the batch `x` (B, n_0) into the workspace.
+    """Compute all layers for the batch `x` (B, n_0) into the workspace; all threads of the team call it.
 
     Parameters
     ----------
@@ -88,16 +102,17 @@ def forward(
         W, b = weights_of(params, layout, k), bias_of(params, layout, k)
         z, out = units_of(work.pre, layout, k, batch), units_of(work.out, layout, k, batch)
         here = Key(key.seed, key.stream, key.step, k + 1, key.item)
-        inner = k < sampling.layers and sampling.inner
-        if inner:
-            _draw_inner(state, a, k, sampling, here, work)
-        _affine(a, W, b, k if inner else -1, work, z)
-        if k < depth - 1:
-            _activate(activation, z, out)
-        else:
-            out[:] = z
-        if k < sampling.layers and not sampling.inner:
+        sampled = k < sampling.layers
+        if sampled and sampling.inner:
+            if team.rank == 0:
+                _draw_inner(state, a, k, sampling, here, work)
+            barrier(team)
+        A, chosen = entering(a, k, sampled and sampling.inner, work)
+        start, stop = share(team, W.shape[1], COLUMNS)
+        _layer(activation, A, W, b, chosen, z, out, k == depth - 1, start, stop)
+        barrier(team)
+        if sampled and not sampling.inner:
             mask = units_of(work.mask, layout, k, batch)
-            _mask_outputs(state, k, here, a if sampling.reads_input else z, work, mask)
-            out *= mask
+            _mask_outputs(state, k, here, a if sampling.reads_input else z, work, mask, out, team)
+            barrier(team)
         a = out

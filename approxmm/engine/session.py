@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -11,24 +11,15 @@ from approxmm.activations import Activation, get_activation
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import bias_of, flatten, make_layout, unflatten, units_of, weights_of
 from approxmm.engine.optimizers import Optimizer, slot_count
-from approxmm.engine.steps import train_steps
+from approxmm.engine.steps import StepRange, train_steps
+from approxmm.engine.team import ALONE, Team, make_teams
 from approxmm.engine.workspace import Sampling, make_workspace
 from approxmm.errors import InputError
 from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.random import Key, Stream, generator, make_key
 
-__all__ = ["Session", "StepRange"]
-
-
-@dataclass(frozen=True)
-class StepRange:
-    """Part of an epoch: steps first … stop − 1 over the examples in `order`; `before` steps were taken earlier."""
-
-    order: np.ndarray
-    first: int
-    stop: int
-    before: int
+__all__ = ["Session"]
 
 
 class Session:
@@ -46,20 +37,29 @@ class Session:
     seed : int
     dtype : float dtype
         Of all arithmetic.
+    threads : int
+        Threads that share each step; results do not depend on it.
     """
 
     def __init__(
-        self, network: Network, method: Method, optimizer: Optimizer, batch: int, seed: int, dtype: np.dtype | type
+        self,
+        network: Network,
+        method: Method,
+        optimizer: Optimizer,
+        batch: int,
+        seed: int,
+        dtype: np.dtype | type,
+        threads: int = 1,
     ) -> None:
-        self.method, self.optimizer, self.batch, self.seed = method, optimizer, batch, seed
+        self.method, self.optimizer, self.batch, self.seed, self.threads = method, optimizer, batch, seed, threads
         self.dtype = np.dtype(dtype)
         self.activation_name = network.activation
         self.phi = _one_activation(network)
         self.layout, size = make_layout(network.widths)
         self.params = flatten(network, self.dtype)
         self.slots = np.zeros((slot_count(optimizer), size), dtype=self.dtype)
-        self.work = make_workspace(self.layout, size, batch, self.dtype)
         self.sampled_layers = 0 if method.claims.exact else network.depth - 1
+        self.work = make_workspace(self.layout, batch, self.dtype, self.sampling(), threads)
         hidden = range(network.depth - 1)
         self.state = method.prepare(
             [weights_of(self.params, self.layout, k) for k in hidden],
@@ -67,7 +67,6 @@ class Session:
             make_key(seed, Stream.BUILD, layer=1),
         )
         self.active = np.zeros(network.depth)
-        self._everything = np.arange(int(self.layout.widths.max()))
 
     @property
     def depth(self) -> int:
@@ -89,13 +88,21 @@ class Session:
 
     def run(self, x: np.ndarray, y: np.ndarray, steps: StepRange, losses: np.ndarray) -> int:
         """Take steps; return how many were taken (fewer than asked for after a loss that exploded)."""
+        if self.threads == 1:
+            return self._run(x, y, steps, losses, ALONE)
+        with ThreadPoolExecutor(self.threads - 1) as pool:
+            first, *others = make_teams(self.threads)
+            running = [pool.submit(self._run, x, y, steps, losses, team) for team in others]
+            taken = self._run(x, y, steps, losses, first)
+            for thread in running:
+                thread.result()
+        return taken
+
+    def _run(self, x: np.ndarray, y: np.ndarray, steps: StepRange, losses: np.ndarray, team: Team) -> int:
         taken: int = train_steps(
             x,
             y,
-            steps.order,
-            steps.first,
-            steps.stop,
-            steps.before,
+            steps,
             self.batch,
             self.params,
             self.slots,
@@ -106,9 +113,9 @@ class Session:
             self.sampling(),
             self.seed,
             self.work,
-            self._everything,
             losses,
             self.active,
+            team,
         )
         return taken
 
@@ -118,7 +125,7 @@ class Session:
         The views are overwritten by the next pass. `item` numbers the draw.
         """
         key = Key(self.seed, Stream.PROBE, item, 0, 0)
-        forward(x, self.params, self.layout, self.phi, self.state, self.sampling(sampled), key, self.work)
+        forward(x, self.params, self.layout, self.phi, self.state, self.sampling(sampled), key, self.work, ALONE)
         return [
             (units_of(self.work.pre, self.layout, k, len(x)), units_of(self.work.out, self.layout, k, len(x)))
             for k in range(self.depth)

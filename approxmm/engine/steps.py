@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, copy_into
 from approxmm.engine.backward import backward, cross_entropy
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
-from approxmm.engine.optimizers import update
+from approxmm.engine.team import Team, barrier, share
 from approxmm.engine.workspace import Sampling, Workspace
 from approxmm.methods.contract import observe, refresh
 from approxmm.random import Key, Stream
 
-__all__ = ["LOSS_LIMIT", "train_steps"]
+__all__ = ["LOSS_LIMIT", "StepRange", "train_steps"]
 
 # Nats. A classifier that is this wrong has left the range where training means anything, although in float32 its dead
 # units may keep the loss finite for ever.
@@ -23,14 +23,64 @@ LOSS_LIMIT = 1e9
 _SELECT = Stream.SELECT
 
 
+class StepRange(NamedTuple):
+    """Part of an epoch.
+
+    Attributes
+    ----------
+    order : (N,) int64
+        The epoch's order of examples.
+    first, stop : int
+        The steps first … stop − 1 of the epoch are taken.
+    before : int
+        Steps taken before this epoch: keys and Adam's bias correction count from there.
+    rates : (stop − first,) float64
+        Learning rate of each step.
+    """
+
+    order: np.ndarray
+    first: int
+    stop: int
+    before: int
+    rates: np.ndarray
+
+
+@compiled
+def _fetch(
+    x: np.ndarray, labels: np.ndarray, order: np.ndarray, start: int, size: int, work: Workspace, team: Team
+) -> None:
+    """Copy the examples of a batch next to each other."""
+    first, stop = share(team, size, 1)
+    for r in range(first, stop):
+        copy_into(work.rows[r], x[order[start + r]])
+        work.targets[r] = labels[order[start + r]]
+    barrier(team)
+
+
+@compiled
+def _show(
+    x: np.ndarray,
+    params: np.ndarray,
+    layout: Layout,
+    state: Any,
+    sampling: Sampling,
+    active: np.ndarray,
+    work: Workspace,
+) -> None:
+    """Let the method see what the step did: the products' inputs and the new weights."""
+    for k in range(sampling.layers):
+        active[k] += work.active_count[k]
+        seen = x if k == 0 else units_of(work.out, layout, k - 1, x.shape[0])
+        observe(state, k, seen, bias_of(params, layout, k))
+        side = layout.widths[k] if sampling.inner else layout.widths[k + 1]
+        refresh(state, k, weights_of(params, layout, k), work.everything[:side])
+
+
 @compiled
 def train_steps(
     x: np.ndarray,
     labels: np.ndarray,
-    order: np.ndarray,
-    first: int,
-    stop: int,
-    before: int,
+    steps: StepRange,
     batch: int,
     params: np.ndarray,
     slots: np.ndarray,
@@ -41,21 +91,16 @@ def train_steps(
     sampling: Sampling,
     seed: int,
     work: Workspace,
-    everything: np.ndarray,
     losses: np.ndarray,
     active: np.ndarray,
+    team: Team,
 ) -> int:
-    """Take the steps `first` … `stop` − 1 of an epoch.
+    """Take some steps of an epoch; all threads of the team call it with the same arrays.
 
     Parameters
     ----------
     x : (N, n_0) float array
-    labels, order : (N,) int64
-        Labels; the epoch's order of examples.
-    before : int
-        Steps taken before this epoch: keys and Adam's bias correction count from there.
-    everything : int64 array
-        0 … widest − 1: all items change in a dense update.
+    labels : (N,) int64
     losses : (steps of the epoch,) float64, written
     active : (L,) float64
         The number of active inner items is added here.
@@ -65,27 +110,23 @@ def train_steps(
     int
         Steps taken: fewer than asked for if a loss was not finite or beyond `LOSS_LIMIT`, whose update is not made.
     """
-    rows = np.empty((batch, x.shape[1]), dtype=x.dtype)
-    targets = np.empty(batch, dtype=np.int64)
     depth = layout.weight_at.size
-    for s in range(first, stop):
-        size = min(batch, order.size - s * batch)
-        for r in range(size):
-            rows[r] = x[order[s * batch + r]]
-            targets[r] = labels[order[s * batch + r]]
-        now = before + s
-        forward(rows[:size], params, layout, activation, state, sampling, Key(seed, _SELECT, now, 0, 0), work)
-        scores = units_of(work.out, layout, depth - 1, size)
-        delta = units_of(work.delta, layout, depth - 1, size)
-        losses[s] = cross_entropy(scores, targets[:size], delta)
+    for s in range(steps.first, steps.stop):
+        size = min(batch, steps.order.size - s * batch)
+        now = steps.before + s
+        _fetch(x, labels, steps.order, s * batch, size, work, team)
+        rows = work.rows[:size]
+        forward(rows, params, layout, activation, state, sampling, Key(seed, _SELECT, now, 0, 0), work, team)
+        if team.rank == 0:
+            scores = units_of(work.out, layout, depth - 1, size)
+            delta = units_of(work.delta, layout, depth - 1, size)
+            losses[s] = cross_entropy(scores, work.targets[:size], delta)
+        barrier(team)
         if not losses[s] < LOSS_LIMIT:  # written so that NaN ends the run too
-            return s - first
-        backward(rows[:size], params, layout, activation, sampling, work)
-        update(optimizer, params, work.grad, slots, now + 1)
-        for k in range(sampling.layers):
-            active[k] += work.active_count[k]
-            seen = rows[:size] if k == 0 else units_of(work.out, layout, k - 1, size)
-            observe(state, k, seen, bias_of(params, layout, k))
-            side = layout.widths[k] if sampling.inner else layout.widths[k + 1]
-            refresh(state, k, weights_of(params, layout, k), everything[:side])
-    return stop - first
+            return s - steps.first
+        rate = steps.rates[s - steps.first]
+        backward(rows, params, layout, activation, sampling, work, optimizer, slots, rate, now + 1, team)
+        if team.rank == 0:
+            _show(rows, params, layout, state, sampling, active, work)
+        barrier(team)
+    return steps.stop - steps.first

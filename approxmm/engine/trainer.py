@@ -15,15 +15,18 @@ from approxmm.data.dataset import Dataset
 from approxmm.engine.measure import measure
 from approxmm.engine.optimizers import Adam, Optimizer
 from approxmm.engine.result import TrainingResult
-from approxmm.engine.session import Session, StepRange
+from approxmm.engine.session import Session
+from approxmm.engine.settings import schedule_factors
+from approxmm.engine.steps import StepRange
 from approxmm.errors import InputError
 from approxmm.methods.contract import Method
 from approxmm.network import Network
-from approxmm.parallel import single_threaded_blas
+from approxmm.parallel import available_workers, single_threaded_blas
 from approxmm.profile import ErrorProfile
 
 __all__ = ["Progress", "train"]
 
+_WORK_TO_SHARE = 1_000_000  # multiplications of a product, about 10 µs of one thread
 _CHUNK_SECONDS = 0.2  # how long compiled code runs before Ctrl-C and the progress display get their turn
 
 
@@ -46,6 +49,7 @@ def train(
     width: int = 1000,
     activation: str = "relu",
     optimizer: Optimizer | None = None,
+    schedule: str = "constant",
     batch: int = 20,
     epochs: int = 1,
     seed: int = 0,
@@ -54,6 +58,7 @@ def train(
     network: Network | None = None,
     measure_every: int | None = None,
     probe: int = 500,
+    threads: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> TrainingResult:
     """Train a classifier whose products are sampled by `method`, with softmax cross-entropy.
@@ -69,6 +74,8 @@ def train(
     activation : str
     optimizer : Optimizer, optional
         ``Adam()`` by default.
+    schedule : {"constant", "linear", "cosine", "step"}
+        What becomes of the learning rate over the run; see `schedule_factors`.
     batch, epochs : int
     seed : int
         Of weights, order of examples and draws; with the same seed the result is the same to the bit.
@@ -82,6 +89,9 @@ def train(
         Measure the compounding of error every this many epochs, and at the start and the end; None: never.
     probe : int
         Validation examples it is measured on.
+    threads : int, optional
+        Threads that share each step; by default as many as there are processors if a step is large enough to gain by
+        it, else 1. Results do not depend on it.
     progress : callable, optional
         Called several times a second.
 
@@ -96,7 +106,7 @@ def train(
     InputError
         If an argument is out of range.
     """
-    _check(depth=depth, width=width, batch=batch, epochs=epochs, probe=probe)
+    _check(depth=depth, width=width, batch=batch, epochs=epochs, probe=probe, threads=threads or 1)
     if measure_every is not None:
         _check(measure_every=measure_every)
     start = network or Network.random(
@@ -107,9 +117,19 @@ def train(
             f"network {start.widths[0]} → {start.widths[-1]} does not fit data {data.name!r} "
             f"({data.features} features, {len(data.classes)} classes)"
         )
-    session = Session(start, method, optimizer or Adam(), min(batch, len(data.train)), seed, dtype)
+    schedule_factors(schedule, 0, 1, 1)
+    batch = min(batch, len(data.train))
+    if threads is None:
+        threads = _useful_threads(start, batch)
+    session = Session(start, method, optimizer or Adam(), batch, seed, dtype, threads)
     with single_threaded_blas():
-        return _Run(session, data, epochs, measure_every, probe, progress).result()
+        return _Run(session, data, epochs, schedule, measure_every, probe, progress).result()
+
+
+def _useful_threads(network: Network, batch: int) -> int:
+    """Return how many threads gain time: a product should cost several times what meeting at its end does."""
+    smallest = batch * min(W.size for W in network.weights[:-1]) if network.depth > 1 else 0
+    return available_workers() if smallest >= _WORK_TO_SHARE else 1
 
 
 @dataclass
@@ -117,6 +137,7 @@ class _Run:
     session: Session
     data: Dataset
     epochs: int
+    schedule: str
     measure_every: int | None
     probe: int
     progress: Callable[[Progress], None] | None
@@ -162,7 +183,7 @@ class _Run:
         while position < self.steps:
             stop = min(position + self.chunk, self.steps)
             started = time.perf_counter()
-            taken = self.session.run(self.x, self.y, StepRange(order, position, stop, epoch * self.steps), losses)
+            taken = self.session.run(self.x, self.y, self._range(order, epoch, position, stop), losses)
             elapsed = time.perf_counter() - started
             self._account(taken, elapsed, first=self.taken == 0)
             if taken < stop - position:
@@ -173,6 +194,11 @@ class _Run:
             self._report(epoch, float(losses[position - 1]))
         self._finish_epoch(epoch, float(losses.mean()))
         return True
+
+    def _range(self, order: np.ndarray, epoch: int, first: int, stop: int) -> StepRange:
+        before = epoch * self.steps
+        factors = schedule_factors(self.schedule, before + first, before + stop, self.epochs * self.steps)
+        return StepRange(order, first, stop, before, self.session.optimizer.lr * factors)
 
     def _account(self, taken: int, elapsed: float, first: bool) -> None:
         """Add to the clock, and choose the next chunk's length; the very first step pays for compilation."""
@@ -228,7 +254,9 @@ class _Run:
             "activation": self.session.activation_name,
             "method": self.session.method.describe(),
             "optimizer": {"name": type(optimizer).__name__.lower(), **optimizer._asdict()},
+            "schedule": self.schedule,
             "batch": self.session.batch,
+            "threads": self.session.threads,
             "epochs": self.epochs,
             "seed": self.session.seed,
             "dtype": self.session.dtype.name,

@@ -7,10 +7,11 @@ import pytest
 
 from approxmm.data import load_data
 from approxmm.data.dataset import Dataset
-from approxmm.engine import Adam, Progress, Sgd, make_optimizer, measure, train
+from approxmm.engine import Adagrad, Adam, Momentum, Progress, Sgd, make_optimizer, measure, train
 from approxmm.engine import trainer as trainer_module
 from approxmm.engine.optimizers import Optimizer
-from approxmm.engine.session import Session, StepRange
+from approxmm.engine.session import Session
+from approxmm.engine.steps import StepRange
 from approxmm.errors import InputError
 from approxmm.methods import available_methods, get_method
 from approxmm.network import Network
@@ -56,25 +57,44 @@ class Twin:
         o = self.optimizer
         for i, (p, g) in enumerate(zip((*self.W, *self.b), gradients, strict=True)):
             m, v = self.memory[0][i], self.memory[1][i]
+            g = g + o.weight_decay * p
             if isinstance(o, Sgd):
+                p -= o.lr * g
+            elif isinstance(o, Momentum):
                 m *= o.momentum
                 m += g
-                p -= o.lr * m
+                p -= o.lr * (g + o.momentum * m if o.nesterov else m)
+            elif isinstance(o, Adagrad):
+                m += g * g
+                p -= o.lr * g / (np.sqrt(m) + o.eps)
             else:
                 m += (1 - o.beta1) * (g - m)
                 v += (1 - o.beta2) * (g * g - v)
                 p -= o.lr * (m / (1 - o.beta1**self.step)) / (np.sqrt(v / (1 - o.beta2**self.step)) + o.eps)
 
 
-@pytest.mark.parametrize("optimizer", [Sgd(0.05), Sgd(0.02, 0.9), Adam(1e-3)], ids=["sgd", "momentum", "adam"])
+# Each class compiles once: what its parameters do is tested with the same specialisation.
+RULES = {
+    "sgd": Sgd(0.05),
+    "sgd_decay": Sgd(0.05, weight_decay=0.01),
+    "momentum": Momentum(0.02, 0.9),
+    "nesterov": Momentum(0.02, 0.9, nesterov=True, weight_decay=0.001),
+    "adagrad": Adagrad(0.01, weight_decay=0.001),
+    "adam": Adam(1e-3),
+    "adam_decay": Adam(1e-3, weight_decay=0.01),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("batch", [1, 20])
-def test_exact_training_follows_the_numpy_twin(digits: Dataset, optimizer: Optimizer, batch: int) -> None:
+def test_exact_training_follows_the_numpy_twin(digits: Dataset, rule: str, batch: int) -> None:
+    optimizer = RULES[rule]
     network = Network.random([64, 40, 30, 10], seed=5)
     session = Session(network, get_method("exact"), optimizer, batch, 5, np.float64)
     twin, x, y = Twin(network, optimizer), digits.train.x, digits.train.y
     order, losses = session.epoch_order(len(x), 0), np.zeros(200)
     steps = min(200, -(-len(x) // batch))
-    assert session.run(x, y, StepRange(order, 0, steps, 0), losses) == steps
+    assert session.run(x, y, StepRange(order, 0, steps, 0, np.full(steps, optimizer.lr)), losses) == steps
     expected = [
         twin.train_step(x[rows], y[rows]) for rows in (order[s * batch : (s + 1) * batch] for s in range(steps))
     ]
@@ -221,7 +241,7 @@ def test_bad_arguments_are_named(digits: Dataset, arguments: dict[str, object], 
     ("arguments", "message"),
     [
         (("sdg", None, None), "optimizer='sdg' is unknown"),
-        (("sgd", -1.0, None), "lr=-1.0 must be positive"),
+        (("sgd", -1.0, None), r"lr=-1.0 must lie in \(0, inf\)"),
         (("adam", None, 0.9), "momentum=0.9 is not a parameter of optimizer 'adam'"),
         (("sgd", None, 1.0), r"momentum=1.0 must lie in \[0, 1\)"),
     ],
