@@ -9,7 +9,20 @@ import typer
 
 from approxmm.cli.console import emit, guarded, progress_bar
 from approxmm.cli.model import Activation, LayerNames, OwnModel
-from approxmm.cli.options import AsJson, DataDir, Debug, Options, Quiet, Seed, parse_options
+from approxmm.cli.options import (
+    AsJson,
+    CsvFile,
+    DataDir,
+    Debug,
+    Options,
+    PlotFile,
+    Quiet,
+    SampleOutput,
+    Seed,
+    SharedDraws,
+    Workers,
+    parse_options,
+)
 from approxmm.cli.stack import (
     DataName,
     Depth,
@@ -51,11 +64,11 @@ def budget(
     samples: Samples = 10,
     trials: Annotated[int, typer.Option(help="Trials of a simulation of the search.")] = 200,
     precision: Annotated[float, typer.Option(help="Of the final simulation: ± this fraction of the error.")] = 0.03,
-    batch: Annotated[int, typer.Option(help="Inputs that share one draw of column-row pairs.")] = 1,
-    sample_output: Annotated[bool | None, typer.Option(help="Sample the last product too (random stack: yes).")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw cost and depth into this .svg, .png or .pdf file.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the table by layer into this .csv file.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads (the result does not depend on it).")] = None,
+    batch: SharedDraws = 1,
+    sample_output: SampleOutput = None,
+    plot: PlotFile = None,
+    csv: CsvFile = None,
+    workers: Workers = None,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -9,7 +9,20 @@ import typer
 
 from approxmm.errors import InputError
 
-__all__ = ["AsJson", "DataDir", "Debug", "Options", "Quiet", "Seed", "parse_options"]
+__all__ = [
+    "AsJson",
+    "CsvFile",
+    "DataDir",
+    "Debug",
+    "Options",
+    "PlotFile",
+    "Quiet",
+    "SampleOutput",
+    "Seed",
+    "SharedDraws",
+    "Workers",
+    "parse_options",
+]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No text, no progress; errors and exit code only.")]
@@ -22,6 +35,17 @@ DataDir = Annotated[
 Options = Annotated[
     list[str] | None,
     typer.Option("--option", help="A parameter of the method, as name=value; may be given several times."),
+]
+PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw the result into this .svg, .png or .pdf file.")]
+CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the result into this .csv file.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Threads (the result does not depend on it).")]
+SharedDraws = Annotated[int, typer.Option("--batch", help="Inputs that share one draw of column-row pairs.")]
+SampleOutput = Annotated[
+    bool | None,
+    typer.Option(
+        "--sample-output/--no-sample-output",
+        help="Sample the output layer's product too (default: in random stacks only).",
+    ),
 ]
 
 

@@ -10,7 +10,30 @@ import typer
 
 from approxmm.cli.console import Advance, emit, guarded, progress_bar, warn
 from approxmm.cli.model import Activation, LayerNames, OwnModel
-from approxmm.cli.options import AsJson, DataDir, Debug, Options, Quiet, Seed, parse_options
+from approxmm.cli.options import (
+    AsJson,
+    CsvFile,
+    DataDir,
+    Debug,
+    Options,
+    PlotFile,
+    Quiet,
+    SampleOutput,
+    Seed,
+    SharedDraws,
+    Workers,
+    parse_options,
+)
+from approxmm.cli.simulation import (
+    Forward,
+    Gradient,
+    MemoryLimit,
+    Precision,
+    Trials,
+    announce_simulation,
+    gradient_option,
+    memory_bytes,
+)
 from approxmm.cli.stack import (
     DataName,
     Depth,
@@ -54,25 +77,16 @@ def propagate(
     data_dir: DataDir = None,
     inputs: InputsFile = None,
     samples: Samples = 10,
-    trials: Annotated[int, typer.Option(help="Trials of the simulation.")] = 200,
-    precision: Annotated[
-        float | None, typer.Option(help="Simulate until the last error's interval is within this fraction: 0.01.")
-    ] = None,
-    batch: Annotated[int, typer.Option(help="Inputs that share one draw of column-row pairs.")] = 1,
-    gradient: Annotated[
-        str | None,
-        typer.Option(help="Simulate gradients too: gaussian, labels (cross-entropy, of --data) or a .npy (B, n_out)."),
-    ] = None,
-    forward: Annotated[
-        str, typer.Option(help="sampled, or exact: only the backward products are sampled.")
-    ] = "sampled",
-    memory_limit: Annotated[float, typer.Option(help="GiB that the network and its simulation may take.")] = 2.0,
-    sample_output: Annotated[
-        bool | None, typer.Option(help="Sample the output layer's product too (default: in random stacks only).")
-    ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the profiles into this .svg, .png or .pdf file.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the profiles into this .csv file.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads (the result does not depend on it).")] = None,
+    trials: Trials = 200,
+    precision: Precision = None,
+    batch: SharedDraws = 1,
+    gradient: Gradient = None,
+    forward: Forward = "sampled",
+    memory_limit: MemoryLimit = 2.0,
+    sample_output: SampleOutput = None,
+    plot: PlotFile = None,
+    csv: CsvFile = None,
+    workers: Workers = None,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -80,13 +94,11 @@ def propagate(
 ) -> None:
     """Predict and measure how the sampling error compounds through a network.
 
-    Engines: exact (second moments; linear activation), onestep (exact one-step errors, compounded), meanfield (wide
-    random networks; any depth), closure (Gaussian moments through a real network), simulate (Monte Carlo with 95 %
-    intervals).
+    Engines: exact (second moments; linear activation), onestep (one-step errors, compounded), meanfield (wide random
+    networks; any depth), closure (Gaussian moments in a real network), simulate (Monte Carlo with 95 % intervals).
 
     Example: approxmm propagate --method with_replacement --option probabilities=uniform --activation linear --depth 6
     """
-    from approxmm.cli.simulation import announce_simulation, gradient_option, memory_bytes
     from approxmm.propagation import Task
     from approxmm.propagation import propagate as run
 

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from approxmm.cli.console import warn
 from approxmm.errors import InputError
@@ -14,7 +16,31 @@ from approxmm.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["announce_simulation", "gradient_option", "memory_bytes"]
+__all__ = [
+    "Forward",
+    "Gradient",
+    "MemoryLimit",
+    "Precision",
+    "Trials",
+    "announce_simulation",
+    "gradient_option",
+    "memory_bytes",
+]
+
+Trials = Annotated[int, typer.Option("--trials", help="Trials of the simulation.")]
+Precision = Annotated[
+    float | None,
+    typer.Option("--precision", help="Simulate until the last error's interval is within this fraction: 0.01."),
+]
+Gradient = Annotated[
+    str | None,
+    typer.Option(
+        "--gradient",
+        help="Simulate gradients too: gaussian, labels (cross-entropy, of --data) or a .npy (B, n_out).",
+    ),
+]
+Forward = Annotated[str, typer.Option("--forward", help="sampled, or exact: only the backward products are sampled.")]
+MemoryLimit = Annotated[float, typer.Option("--memory-limit", help="GiB that the network and its simulation may take.")]
 
 _LONG = 2e11  # multiplications: some seconds
 

@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
+Rule = Annotated[
+    str,
+    typer.Option("--optimizer", help="adam, lazy_adam (skips what was not drawn), sgd, momentum, nesterov, adagrad."),
+]
+LearningRate = Annotated[
+    float | None, typer.Option("--lr", help="Learning rate (adam: 0.001, sgd and momentum: 0.1, adagrad: 0.01).")
+]
+MomentumFactor = Annotated[float | None, typer.Option("--momentum", help="Of momentum and nesterov (0.9); of sgd (0).")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", help="Threads that share a step (no change of results; default: as useful).")
+]
+Every = Annotated[int | None, typer.Option("--measure-every", help="Measure the compounding every so many epochs.")]
+
 
 @guarded
 def train(
@@ -29,19 +42,13 @@ def train(
     ] = "relu",
     batch: Annotated[int, typer.Option(help="Examples a step.")] = 20,
     epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 1,
-    optimizer: Annotated[
-        str, typer.Option(help="adam, lazy_adam (skips what was not drawn), sgd, momentum, nesterov, adagrad.")
-    ] = "adam",
-    lr: Annotated[float | None, typer.Option(help="Learning rate (adam: 0.001, sgd: 0.1, adagrad: 0.01).")] = None,
-    momentum: Annotated[float | None, typer.Option(help="Of momentum and nesterov (0.9); of sgd (0).")] = None,
+    optimizer: Rule = "adam",
+    lr: LearningRate = None,
+    momentum: MomentumFactor = None,
     weight_decay: Annotated[float | None, typer.Option(help="L2 penalty's factor (0).")] = None,
     schedule: Annotated[str, typer.Option(help="Of the learning rate: constant, linear, cosine, step.")] = "constant",
-    measure_every: Annotated[
-        int | None, typer.Option(help="Measure the compounding of error every so many epochs.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads that share a step (results do not depend on it; default: as useful).")
-    ] = None,
+    measure_every: Every = None,
+    threads: Threads = None,
     data_dir: DataDir = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the network to this .npz.")] = None,
     seed: Seed = 0,

@@ -107,23 +107,25 @@ def train(
         If an argument is out of range.
     """
     _check(depth=depth, width=width, batch=batch, epochs=epochs, probe=probe, threads=threads or 1)
-    if measure_every is not None:
-        _check(measure_every=measure_every)
-    start = network or Network.random(
-        [data.features, *[width] * depth, len(data.classes)], activation=activation, init=init, seed=seed
-    )
-    if start.widths[0] != data.features or start.widths[-1] != len(data.classes):
-        raise InputError(
-            f"network {start.widths[0]} → {start.widths[-1]} does not fit data {data.name!r} "
-            f"({data.features} features, {len(data.classes)} classes)"
-        )
+    _check(measure_every=measure_every or 1)
     schedule_factors(schedule, 0, 1, 1)
+    widths = [data.features, *[width] * depth, len(data.classes)]
+    start = network or Network.random(widths, activation=activation, init=init, seed=seed)
+    _check_fit(start, data)
     batch = min(batch, len(data.train))
     if threads is None:
         threads = _useful_threads(start, batch)
     session = Session(start, method, optimizer or Adam(), batch, seed, dtype, threads)
     with single_threaded_blas():
         return _Run(session, data, epochs, schedule, measure_every, probe, progress).result()
+
+
+def _check_fit(network: Network, data: Dataset) -> None:
+    if network.widths[0] != data.features or network.widths[-1] != len(data.classes):
+        raise InputError(
+            f"network {network.widths[0]} → {network.widths[-1]} does not fit data {data.name!r} "
+            f"({data.features} features, {len(data.classes)} classes)"
+        )
 
 
 def _useful_threads(network: Network, batch: int) -> int:
