@@ -90,8 +90,7 @@ def train(
     probe : int
         Validation examples it is measured on.
     threads : int, optional
-        Threads that share each step; by default as many as there are processors if a step is large enough to gain by
-        it, else 1. Results do not depend on it.
+        Threads that share each step (by default as useful). Results do not depend on it.
     progress : callable, optional
         Called several times a second.
 
@@ -107,7 +106,7 @@ def train(
         If an argument is out of range.
     """
     _check(depth=depth, width=width, batch=batch, epochs=epochs, probe=probe, threads=threads or 1)
-    _check(measure_every=measure_every or 1)
+    _check(measure_every=1 if measure_every is None else measure_every)
     schedule_factors(schedule, 0, 1, 1)
     widths = [data.features, *[width] * depth, len(data.classes)]
     start = network or Network.random(widths, activation=activation, init=init, seed=seed)
