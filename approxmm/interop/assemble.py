@@ -22,10 +22,11 @@ _DEFAULT = "relu"
 
 
 class _Map(NamedTuple):
-    """``a ↦ scale · a + shift`` that waits for the next layer."""
+    """``a ↦ scale · a + shift`` that waits for the next layer, and the names of what it consists of."""
 
     scale: np.ndarray
     shift: np.ndarray
+    names: tuple[str, ...]
 
 
 def assemble(
@@ -166,7 +167,12 @@ class _Chain:
         if self.waiting is not None and not _fits(self.waiting, n_in):
             self._refuse(part, f"it takes {n_in} inputs, the scaling before it is of another size", "export it again")
         elif self.waiting is not None:
-            scale, shift = self.waiting
+            scale, shift, names = self.waiting
+            # The terms of the sum that is sampled are other ones: the same function, not the same errors.
+            self.notes.append(
+                f"{', '.join(names)} is folded into {part.name} behind it: the function is the same, but its product "
+                "is sampled with the values as they are before that scaling; to sample it behind, scale inputs yourself"
+            )
             wide = part.weight.astype(np.float64)
             bias = np.broadcast_to(shift, n_in) @ wide + (0.0 if part.bias is None else part.bias)
             part = _changed(part, np.broadcast_to(scale, n_in)[:, None] * wide, bias)
@@ -176,7 +182,7 @@ class _Chain:
         self._note(part, "layer", len(self.layers))
 
     def _affine(self, part: Affine) -> None:
-        step = _Map(part.scale.astype(np.float64).reshape(-1), part.shift.astype(np.float64).reshape(-1))
+        step = _Map(part.scale.astype(np.float64).reshape(-1), part.shift.astype(np.float64).reshape(-1), (part.name,))
         direct = bool(self.layers) and self.after[-1] is None and self.waiting is None
         sizes = {step.scale.size, step.shift.size} - {1}
         if direct:
@@ -195,7 +201,8 @@ class _Chain:
             self.layers[-1] = _changed(last, weight, bias)
         elif self.waiting is not None:
             before = self.waiting
-            self.waiting = _Map(before.scale * step.scale, before.shift * step.scale + step.shift)
+            shift = before.shift * step.scale + step.shift
+            self.waiting = _Map(before.scale * step.scale, shift, (*before.names, *step.names))
         else:
             self.waiting = step
         self._note(part, "folded", len(self.layers) if direct else len(self.layers) + 1)

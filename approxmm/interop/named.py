@@ -19,6 +19,7 @@ _EXPORT = "export the model to ONNX, which says what stands where"
 _DENSE_ONLY = (
     "only dense layers can be propagated; name a chain of dense layers of this model by --layers (layers=… in Python)"
 )
+_CHOOSE = f"{_EXPORT}, or name the dense layers, in order, by --layers (layers=… in Python)"
 _Group = dict[str, Stored]
 
 
@@ -55,7 +56,7 @@ def named_parts(
     """
     if not arrays:
         raise DataError(f"{source} holds no arrays; save a network's weights in it")
-    parts = {name: _part(name, group) for name, group in _grouped(arrays).items()}
+    parts = {name: _part(name, group, layers is not None) for name, group in _grouped(arrays).items()}
     found = {name: part for name, part in parts.items() if isinstance(part, Dense)}
     if layers is not None:
         order = _chosen(layers, found, parts, source)
@@ -120,11 +121,11 @@ def _chosen(layers: Sequence[str], found: Mapping[str, Dense], parts: Mapping[st
     return [known[name] for name in layers]
 
 
-def _part(name: str, group: _Group) -> Part:
-    """Return the dense layer that a group of arrays is, or why it is none."""
+def _part(name: str, group: _Group, trusted: bool) -> Part:
+    """Return the dense layer that a group of arrays is, or why it is none: by its name only if not `trusted`."""
     matrices = [leaf for leaf in _MATRICES if leaf in group]
     if len(matrices) == 1 and len(group[matrices[0]].shape) == 2 and set(group) <= {*matrices, "bias"}:
-        for pattern, kind, reason, remedy in _NAMED:
+        for pattern, kind, reason, remedy in () if trusted else _NAMED:
             if re.search(pattern, name, re.IGNORECASE):
                 return _obstacle(name, group, kind, reason, remedy)
         weight = group[matrices[0]]
@@ -134,7 +135,7 @@ def _part(name: str, group: _Group) -> Part:
         if applies(group):
             return _obstacle(name, group, kind, reason, remedy)
     return _obstacle(
-        name, group, "unknown", f"its arrays {sorted(group)[:4]} are not those of a dense layer (weight, bias)", _EXPORT
+        name, group, "unknown", f"its arrays {sorted(group)[:4]} are not those of a dense layer (weight, bias)", _CHOOSE
     )
 
 

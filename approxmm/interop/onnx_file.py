@@ -16,7 +16,7 @@ from approxmm.interop.wire import structure_bytes
 __all__ = ["read"]
 
 _MOST_STRUCTURE = 4 * 2**20
-_MOST_NODES = 20_000
+_MOST_NODES = 5_000
 
 
 def read(source: Source) -> Reading:

@@ -15,6 +15,7 @@ from approxmm.interop.stored import Stored
 __all__ = ["Graph", "attribute"]
 
 _DOUBLE = 11  # TensorProto.DOUBLE
+_EXACT_CASTS = ((10, 1), (16, 1), (10, 11), (16, 11), (1, 11))  # 16 bits to float32 and float64, and that to float64
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
@@ -22,7 +23,7 @@ class Graph:
     """The nodes of a graph and what flows between them.
 
     A value is constant if it is an initialiser, a constant, or computed from constants and shapes alone; what a
-    computation yields is not evaluated, save copies and transposes.
+    computation yields is not evaluated, save copies, transposes and casts that keep every value.
 
     Attributes
     ----------
@@ -60,10 +61,12 @@ class Graph:
         known: dict[str, Any] = dict.fromkeys(node.output)
         if self.op(node) == "Constant":
             known = {node.output[0]: _constant(node)} if node.output else {}
-        elif self.op(node) in ("Identity", "Transpose") and source in self.constants and len(node.output) == 1:
+        elif source in self.constants and len(node.output) == 1:
+            tensor = self.constants[source]
             turns = self.op(node) == "Transpose" and attribute(node, "perm", [1, 0]) == [1, 0]
-            if turns or self.op(node) == "Identity":
-                known = {node.output[0]: self.constants[source]}
+            widens = tensor is not None and (tensor.data_type, attribute(node, "to", 0)) in _EXACT_CASTS
+            if turns or self.op(node) == "Identity" or (self.op(node) == "Cast" and widens):
+                known = {node.output[0]: tensor}
             if turns != (source in self.turned):
                 self.turned.add(node.output[0])
         self.constants |= known

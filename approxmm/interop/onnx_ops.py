@@ -181,8 +181,9 @@ def _inert(graph: Graph, node: Any, value: str) -> Part:
 
 
 def _dropout(graph: Graph, node: Any, value: str) -> Part:
-    if len(node.input) > 2 and node.input[2]:
-        return obstacle(graph, node, "its training mode is an input, and may drop values")
+    mode = graph.constant(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+    if len(node.input) > 2 and node.input[2] and (mode is None or mode.raw.any()):
+        return obstacle(graph, node, "it is in training mode, and drops values at random")
     return _inert(graph, node, value)
 
 

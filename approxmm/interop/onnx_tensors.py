@@ -21,7 +21,7 @@ _REAL = {
     10: ("float16", 2, "int32_data"),
     16: ("bfloat16", 2, "int32_data"),
 }
-_INT64 = 7
+_WHOLE = {7: ("int64", 8, "int64_data"), 9: ("bool", 1, "int32_data")}
 _MOST_WHOLE_NUMBERS = 64  # a shape, never a weight
 _EXTERNAL = 1
 
@@ -59,10 +59,11 @@ class Tensors:
         if any(n < 0 for n in shape) or len(shape) > 8:
             self._refuse(tensor, f"has shape {shape[:9]}")
         count = math.prod(shape)
-        if tensor.data_type == _INT64 and count <= _MOST_WHOLE_NUMBERS:
-            if self._held(tensor, 8, "int64_data") != count:
+        if tensor.data_type in _WHOLE and count <= _MOST_WHOLE_NUMBERS:
+            name, size, field = _WHOLE[tensor.data_type]
+            if self._held(tensor, size, field) != count:
                 self._refuse(tensor, f"claims shape {shape} and holds another number of elements")
-            return Stored("int64", shape, numpy_helper.to_array(tensor))
+            return Stored(name, shape, numpy_helper.to_array(tensor))
         if tensor.data_type not in _REAL:
             codes = dict(zip(TensorProto.DataType.values(), TensorProto.DataType.keys(), strict=True))
             return Stored(codes.get(tensor.data_type, "unknown").lower(), shape, np.empty(0))

@@ -34,8 +34,11 @@ def walk(graph: Graph) -> tuple[list[Part], list[str]]:
         if not value:
             break
     rest = _rest(graph, visited)
-    if rest and not any(isinstance(part, Obstacle) for part in parts):
-        parts.append(_unreached(graph, rest))
+    if not any(isinstance(part, Obstacle) for part in parts):
+        if rest:
+            parts.append(_unreached(graph, rest))
+        elif value and value not in graph.outputs:
+            parts.append(_dead_end(graph, value))
     wrong, notes = _inputs(graph, parts)
     return [*wrong, *parts, *rest], notes
 
@@ -109,6 +112,16 @@ def _no_single_input(graph: Graph) -> Obstacle:
         kind="inputs",
         reason=f"it has {len(graph.inputs)} inputs ({label(', '.join(graph.inputs[:4]), 80)})",
         remedy="a chain has one: export the part behind one of them",
+    )
+
+
+def _dead_end(graph: Graph, value: str) -> Obstacle:
+    """Return that no output follows from where the data end: a subgraph may read them out of sight."""
+    return Obstacle(
+        name=label(value, 80),
+        kind="dead end",
+        reason=f"the data end here, and it is no output; those are {label(', '.join(sorted(graph.outputs)), 80)}",
+        remedy="export the model without conditions and loops (If, Loop, Scan)",
     )
 
 

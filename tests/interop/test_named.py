@@ -151,6 +151,12 @@ def test_what_is_no_dense_layer_is_named_and_can_be_left_out(extra, kind, words)
     assert [item.role for item in part.found if item.name == model.obstacles[0].name] == ["not used"]
 
 
+def test_a_chosen_layer_is_dense_whatever_its_name_suggests():
+    arrays = state(("embed", 6, 5), ("q_proj", 5, 3))
+    assert [o.kind for o in read_model(arrays).obstacles] == ["embedding", "attention"]
+    assert read_model(arrays, layers=["embed", "q_proj"], activation="relu").network.widths == (6, 5, 3)
+
+
 def test_wrong_names_of_layers():
     arrays = state(("fc1", 6, 5), ("fc2", 5, 3)) | {"conv.weight": np.ones((4, 1, 3, 3))}
     with pytest.raises(InputError, match="'fc3' is no dense layer of dict; its dense layers are fc1, fc2"):

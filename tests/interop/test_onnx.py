@@ -249,6 +249,42 @@ def test_what_has_no_effect_is_listed_and_what_follows_the_last_layer_is_left_of
     agree(b.model(["b", 2, 3]), found.network, np.float64, (7, 2, 3))
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_dropout_with_a_training_mode(read, training):
+    b = Builder()
+    b.gemm(6, 5)
+    b.node("Dropout", b.real(0.5), b.constant(np.array(training)))
+    b.gemm(5, 3)
+    found = read(b.model())
+    assert (found.chain is None) == training
+    assert [o.reason for o in found.obstacles] == ["it is in training mode, and drops values at random"] * training
+
+
+def test_weights_stored_in_16_bits_and_cast(read):
+    b = Builder(np.float32)
+    W = RNG.normal(size=(6, 3)).astype(np.float16)
+    b.nodes.append(helper.make_node("Cast", [b.constant(W)], ["wide"], to=TensorProto.FLOAT))
+    b.node("MatMul", "wide")
+    model = b.model()
+    found = read(model)
+    np.testing.assert_array_equal(found.network.weights[0], W.astype(np.float32))
+    agree(model, found.network, np.float32)
+
+
+def test_data_that_a_subgraph_reads_out_of_sight_are_not_lost_in_silence(read):
+    b = Builder()
+    b.gemm(6, 3)
+    hidden = b.value
+    out = [helper.make_tensor_value_info("inner", TensorProto.DOUBLE, ["b", 3])]
+    body = helper.make_graph([helper.make_node("Neg", [hidden], ["inner"])], "body", [], out)
+    condition = b.constant(np.array(True))
+    b.nodes.append(helper.make_node("If", [condition], ["y"], name="If", then_branch=body, else_branch=body))
+    b.value = "y"
+    obstacle = read(b.model()).obstacles[0]
+    assert (obstacle.name, obstacle.kind) == (hidden, "dead end")
+    assert "those are y" in obstacle.reason
+
+
 def test_reshape_by_a_computed_shape(read):
     """x.view(x.shape[0], -1), as exporters write it."""
     b = Builder()
@@ -543,9 +579,9 @@ def test_a_graph_that_is_no_chain_from_one_input(read, tmp_path):
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
     assert "does not follow from the input" in read_model(tmp_path / "m.onnx").obstacles[0].reason
     model = b.model()
-    model.graph.node.append(helper.make_node("Identity", [b.value], ["x"]))
+    model.graph.node.append(helper.make_node("Identity", [b.value], ["x"]))  # a circle
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
-    assert read_model(tmp_path / "m.onnx") is not None
+    assert "the data end here, and it is no output" in read_model(tmp_path / "m.onnx").obstacles[0].reason
     (tmp_path / "m.onnx").write_bytes(onnx.ModelProto().SerializeToString() + b"\x08\x07")
     with pytest.raises(DataError, match="0 nodes"):
         read_model(tmp_path / "m.onnx")

@@ -65,6 +65,8 @@ def test_scalers_of_a_pipeline_are_folded_into_the_first_layer(scalers):
     )
     model = read_model(pipeline)
     np.testing.assert_allclose(plain_forward(model.network, X)[:, 0], pipeline.predict(X), rtol=1e-11)
+    said = any("sampled with the values as they are before that scaling" in note for note in model.notes)
+    assert said == (scalers != ["passthrough"])
     assert [item.role for item in model.found][: len(scalers)] == [
         "no effect" if scaler == "passthrough" else "folded" for scaler in scalers
     ]
