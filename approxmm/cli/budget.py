@@ -38,9 +38,7 @@ def budget(
     trials: Annotated[int, typer.Option(help="Trials of a simulation of the search.")] = 200,
     precision: Annotated[float, typer.Option(help="Of the final simulation: ± this fraction of the error.")] = 0.03,
     batch: Annotated[int, typer.Option(help="Inputs that share one draw of column-row pairs.")] = 1,
-    sample_output: Annotated[
-        bool | None, typer.Option(help="Sample the last product too (random stack: yes).")
-    ] = None,
+    sample_output: Annotated[bool | None, typer.Option(help="Sample the last product too (random stack: yes).")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw cost and depth into this .svg, .png or .pdf file.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table by layer into this .csv file.")] = None,
     workers: Annotated[int | None, typer.Option(help="Threads (the result does not depend on it).")] = None,
