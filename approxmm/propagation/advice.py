@@ -129,9 +129,9 @@ class DepthCurve:
                 continue
             i = int(meets[0])
             needed[k] = self.shares[i]
-            if i > 0 and column[i] > 0 and math.isfinite(column[i - 1]):
-                logs = np.log([column[i], column[i - 1]]), np.log([self.shares[i], self.shares[i - 1]])
-                needed[k] = math.exp(float(np.interp(math.log(target), *logs)))
+            if i > 0 and math.isfinite(column[i - 1]):
+                part = _part(target, column[i], column[i - 1])
+                needed[k] = self.shares[i] ** (1.0 - part) * self.shares[i - 1] ** part
         return needed
 
 
@@ -264,6 +264,13 @@ class Advice:
         lines = "".join(f"<li>{html.escape(line)}</li>" for line in self.statements)
         table = self.to_pandas().to_html(float_format="%.4g", na_rep="–")
         return f"<p><b>{html.escape(self.method)}</b></p><ul>{lines}</ul>{table}"
+
+
+def _part(target: float, low: float, high: float) -> float:
+    """Return where the target lies between two errors, on a log scale unless the lower one is zero."""
+    if low > 0.0:
+        return math.log(target / low) / math.log(high / low)
+    return target / high
 
 
 def _finite(number: float) -> float | None:

@@ -15,8 +15,8 @@ from approxmm.propagation.onestep import one_step_errors
 
 __all__ = ["best_draws", "depth_curve", "layer_gains", "trade_off"]
 
-_CURVE_POINTS, _TRADE_POINTS, _TRADE_REACH = 12, 13, 30.0
-_SMALLEST_SHARE = 0.005
+_TRADE_POINTS, _TRADE_REACH = 13, 30.0
+_SMALLEST_SHARE, _FINE_FROM, _FEW = 0.005, 0.15, 5
 
 
 def layer_gains(bench: Bench, model: BudgetModel, error: float) -> np.ndarray:
@@ -40,7 +40,9 @@ def layer_gains(bench: Bench, model: BudgetModel, error: float) -> np.ndarray:
 def depth_curve(bench: Bench, model: BudgetModel) -> DepthCurve:
     """Return the errors by depth of equal budgets: predicted for a range, simulated for the largest that pays."""
     smallest = max(_SMALLEST_SHARE, 1.0 / max(menu.size for menu in model.menus))
-    shares = np.geomspace(smallest, model.most_share, _CURVE_POINTS)
+    small = np.geomspace(smallest, max(smallest, _FINE_FROM), _FEW, endpoint=False)
+    large = np.linspace(max(smallest, _FINE_FROM), 1.0, 2 * _FEW)
+    shares = np.unique([*small, *large, *np.geomspace(1.0, model.most_share, _FEW)])
     errors = []
     for done, share in enumerate(shares, start=1):
         errors.append(bench.predict(model.equal(share)).relative_error)

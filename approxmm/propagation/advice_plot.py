@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_advice", "save_advice"]
 
-_REACH = 1e3  # of the errors drawn, on both sides of the one asked for
+_REACH = 1e3  # of the errors drawn, above the one asked for
 
 
 def draw_advice(advice: Advice) -> Figure:
@@ -46,7 +46,7 @@ def _draw_costs(ax: Axes, advice: Advice) -> None:
     errors = advice.depths.errors[:, -1]
     best = advice.best or advice.depths.largest
     centre = advice.target or (best.error if best is not None and best.error > 0 else 1.0)
-    shown = np.isfinite(errors) & (errors > centre / _REACH) & (errors < centre * _REACH)
+    shown = np.isfinite(errors) & (errors > 0.0)
     ax.plot(errors[shown], advice.depths.costs[shown], color="C0", label="equal budgets, predicted")
     if len(advice.trade):
         ax.plot(*advice.trade.T, color="C1", label="unequal budgets, by the model")
@@ -58,6 +58,7 @@ def _draw_costs(ax: Axes, advice: Advice) -> None:
     ax.axhline(1.0, color="0.4", linestyle="--", linewidth=1.0, label="exact products")
     if advice.target is not None:
         ax.axvline(advice.target, color="0.7", linewidth=1.0)
+    ax.set_xlim(centre / _REACH**0.5, centre * _REACH)
     ax.set_xscale("log")
     ax.set_ylim(bottom=0.0)
     _finish(ax, "relative error at the output", "cost / exact products")

@@ -53,7 +53,7 @@ def _on_target(advice: Advice, target: float) -> Iterator[str]:
         yield f"No budgets below the exact products' cost that reach {target:g} were found: leave the products exact."
     elif equal is None or equal.counted >= 1.0:
         yield f"It pays to sample {_listed(unequal)} only, at {unequal.counted:.1%} of the exact cost."
-    elif unequal is equal:
+    elif unequal.counted >= equal.counted:
         yield "No unequal budgets were found that are cheaper than equal ones."
     else:
         yield f"Unequal budgets save {1.0 - unequal.counted / equal.counted:.1%} of the equal budgets' cost."
@@ -67,7 +67,7 @@ def _on_cost(advice: Advice) -> Iterator[str]:
         yield f"No budgets cost as little as {advice.cost_limit:g} of the exact products."
     elif equal is None:
         yield "No equal budget costs as little; the unequal ones leave layers exact or differ."
-    elif unequal is equal:
+    elif unequal.error >= equal.error:
         yield "No unequal budgets were found that have a smaller error than equal ones."
     elif equal.error > 0.0:
         yield f"Unequal budgets have {unequal.error / equal.error:.3g} times the error of equal ones."

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from stacks import relu, stack
 
 from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods import Budget, get_method
 from approxmm.methods.dropout import Dropout
 from approxmm.network import Network
 from approxmm.propagation import ENGINES, Task, advise, exact_moments, one_step_errors, propagate, simulate
-from approxmm.propagation.advice_menu import budgeted, make_menus
-from approxmm.propagation.advice_model import BudgetModel
+from approxmm.propagation.advice_menu import budgeted
 from approxmm.propagation.engines import _prediction
 
 DRAWS = get_method("with_replacement", probabilities="weights")
@@ -31,16 +31,6 @@ class NoLaw(Dropout):
         raise NotAvailableError("no closed form")
 
     marginal_moments = scale_moments
-
-
-def stack(widths=(5, 4, 6, 3), activation="linear", seed=0, **options):
-    network = Network.random(widths, activation=activation, init="lecun", seed=seed, **options)
-    return network, np.random.default_rng(seed).normal(size=(3, widths[0]))
-
-
-def relu(width=40, depth=4, seed=2):
-    network = Network.random([width] * (depth + 1), seed=seed)
-    return network, np.random.default_rng(seed).normal(size=(4, width))
 
 
 def counted(network, plan):
@@ -71,65 +61,6 @@ def test_nearly_the_true_optimum_of_a_tiny_linear_stack(method, seed):
     assert advice.unequal.counted == pytest.approx(counted(network, advice.unequal.methods), rel=1e-12)
     assert best * (1 - 1e-12) <= advice.unequal.counted <= 1.03 * best
     assert advice.unequal.bound <= advice.unequal.counted
-
-
-@pytest.mark.parametrize("name", ["with_replacement", "bernoulli", "without_replacement"])
-def test_menu_is_exact_between_the_points_of_its_grid(name):
-    network, x = stack((40, 30, 20))
-    method = get_method(name, probabilities="uniform")
-    menus, lawful = make_menus(network, (method, None), x, 1, None, lambda done, total: None)
-    assert lawful
-    (menu,) = menus
-    steps = [one_step_errors(network, budgeted((method, None), (int(c), None)), x)[0] for c in menu.counts]
-    np.testing.assert_array_equal(menu.counts, np.arange(1, 41))
-    np.testing.assert_allclose(menu.errors, steps, rtol=1e-9, atol=1e-14)
-    assert (menu.inverse is not None) == (name == "with_replacement")
-    assert menu.accepts(80) == (name == "with_replacement")
-
-
-@pytest.mark.parametrize("name", ["bernoulli", "winner_take_all", "top_k", "oracle_active"])
-def test_menus_fall_and_follow_the_law(name):
-    network, x = relu(24, 2)
-    menus, _ = make_menus(network, (get_method(name), None), x, 1, None, lambda done, total: None)
-    menu = menus[0]
-    assert (np.diff(menu.errors) <= 0).all()
-    steps = [one_step_errors(network, budgeted((menu.method, None), (c, None)), x)[0] for c in (1, 3, 12, 24)]
-    np.testing.assert_allclose(menu.errors[[0, 2, 11, 23]], steps, rtol=0.2, atol=2e-2 * steps[0])
-
-
-def model_of(method, network, x, *, upkeep=False, batch=1):
-    plan = (method,) * network.depth
-    menus, _ = make_menus(network, plan, x, batch, None, lambda done, total: None)
-    return BudgetModel(network, plan, tuple(menus), batch, upkeep, True, np.ones(network.depth))
-
-
-def test_model_is_monotone_and_the_two_questions_are_inverse():
-    network, x = relu(30, 3)
-    model = model_of(get_method("bernoulli"), network, x)
-    errors = np.geomspace(1e-3, 50.0, 15)
-    costs = [model.counted(model.cost(model.cheapest(error))) for error in errors]
-    assert all(later <= earlier for earlier, later in itertools.pairwise(costs))
-    for error, cost in zip(errors, costs, strict=True):
-        assert model.error(model.cheapest(error)) <= error * (1 + 1e-9)
-        assert model.error(model.most_accurate(cost)) <= error * (1 + 1e-9)
-    share = model.largest_share(0.5)
-    assert model.counted(model.cost(model.equal(share))) <= 0.5
-    assert model.counted(model.cost(model.equal(share + 1 / 30))) > 0.5
-
-
-def test_upkeep_is_counted_if_asked_for():
-    network, x = relu(30, 3)
-    inference = model_of(get_method("bernoulli"), network, x)
-    training = model_of(get_method("bernoulli"), network, x, upkeep=True)
-    counts = inference.equal(0.5)
-    cost = inference.cost(counts)
-    assert training.counted(cost) == pytest.approx(inference.counted(cost) + cost.upkeep)
-    assert cost.upkeep == pytest.approx(1.0)
-    assert training.largest_share(1.0, strictly=True) is None  # norms cost as much as the products of one example
-    np.testing.assert_allclose(training.fractions(counts), np.array(inference.fractions(counts)) + 1.0)
-    shared = model_of(get_method("bernoulli"), network, x, upkeep=True, batch=4)
-    assert shared.cost(counts).upkeep == pytest.approx(0.25)  # one upkeep for four examples
-    assert shared.largest_share(1.0, strictly=True) > 0.5
 
 
 def test_nothing_pays_with_draws_in_a_deep_stack():
@@ -192,7 +123,7 @@ def test_depth_is_that_of_the_simulation_at_the_exact_cost(relu_advice):
     assert advice.depths.paying_depth(tight * 0.999) == 1
     needed = advice.depths.share_needed(0.5)
     at_need = [one_step_errors(network, replace(DROPOUT, budget=Budget(float(share))), x)[0] for share in needed[:1]]
-    assert at_need[0] == pytest.approx(0.5, rel=0.15)  # interpolated on twelve budgets
+    assert at_need[0] == pytest.approx(0.5, rel=0.1)  # interpolated between budgets
 
 
 def test_advice_depends_on_the_seed_alone(relu_advice):
@@ -333,3 +264,20 @@ def test_draws_stop_to_pay_between_two_depths_in_relu_stacks(target):
     fewest = 1.0 / math.pi / math.expm1(2.0 * math.log1p(math.sqrt(target)) / depth)
     enough = 1.0 / math.pi / math.expm1(math.log1p(target) / depth)
     assert 0.95 * fewest <= advice.draws <= 1.05 * enough
+
+
+@pytest.mark.parametrize(
+    ("network", "x", "equal"),
+    [
+        (Network((np.eye(2), -np.eye(2), np.ones((2, 1))), None, "relu"), np.array([[1.0, 2.0]]), (1, 1, None)),
+        (Network.random([4, 4, 4]), np.zeros((2, 4)), (1, None)),
+        (Network.random([1, 1, 1], activation="linear"), np.ones((2, 1)), (1, None)),
+    ],
+    ids=["dead layer", "zero input", "one node"],
+)
+def test_degenerate_networks_get_an_answer(network, x, equal):
+    advice = advise(network, DROPOUT, x, target=0.1, trials=10, precision=0.5)
+    assert advice.equal.counts == equal
+    assert advice.unequal.error == 0.0
+    json.dumps(advice.to_dict(), allow_nan=False)
+    advice.plot().canvas.draw()
