@@ -2,6 +2,7 @@
 
 from approxmm.propagation.engines import ENGINES, Task, propagate
 from approxmm.propagation.law import Compounding, compound_errors, compounding, ratio_for_depth
+from approxmm.propagation.memory import estimate_memory
 from approxmm.propagation.moments import ErrorForm, error_form, exact_moments
 from approxmm.propagation.onestep import one_step_errors, predict_compounding
 from approxmm.propagation.simulate import simulate
@@ -14,6 +15,7 @@ __all__ = [
     "compound_errors",
     "compounding",
     "error_form",
+    "estimate_memory",
     "exact_moments",
     "one_step_errors",
     "predict_compounding",
