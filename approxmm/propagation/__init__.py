@@ -9,6 +9,7 @@ from approxmm.propagation.law import Compounding, compound_errors, compound_shar
 from approxmm.propagation.meanfield import mean_field
 from approxmm.propagation.meanfield_budget import budget_for_depth, draws_for_depth
 from approxmm.propagation.meanfield_maps import growth_factor, layer_map, plot_maps
+from approxmm.propagation.memory import estimate_memory
 from approxmm.propagation.moments import exact_moments
 from approxmm.propagation.onestep import one_step_errors, predict_compounding
 from approxmm.propagation.ratios import ErrorParts, ShareProfile, active_shares, error_parts
@@ -33,6 +34,7 @@ __all__ = [
     "draws_for_depth",
     "error_form",
     "error_parts",
+    "estimate_memory",
     "exact_moments",
     "growth_factor",
     "layer_map",

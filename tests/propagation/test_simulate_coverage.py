@@ -1,4 +1,4 @@
-"""Intervals cover what they claim: relative error, cosine and norm ratio, with a fixed number of trials and under stopping.
+"""Intervals cover what they claim: error, cosine and norm ratio, with a fixed number of trials and under stopping.
 
 Trials are simulated once, and replications draw from them with replacement: their mean is then the truth, exactly, and
 whatever the tally makes of a replication is what it would make of a simulation.
@@ -132,7 +132,7 @@ def test_a_thousand_intervals_of_gradients_cover():
 
 @pytest.mark.slow
 def test_where_coverage_is_lost_is_where_the_documentation_says():
-    """Uniform pairs, 8 layers, 100 trials: half-widths beyond a quarter of the figure, 85 to 92 % of intervals cover."""
+    """Uniform pairs, 8 layers, 100 trials: half-widths beyond a quarter of the figure, and 85 to 92 % cover."""
     linear = Population(
         network(8, 30, "linear", "lecun"), get_method("with_replacement", 0.3, probabilities="uniform"), 1, 200_000
     )
