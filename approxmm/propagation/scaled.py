@@ -16,6 +16,7 @@ from approxmm.profile import Metrics, metrics_from_logs, metrics_from_moments
 __all__ = ["Scaled", "metrics_from_scaled"]
 
 _WINDOW = 2.0**128
+_FITS = 2.0**1000  # ratios of such numbers to one between 1/2 and 1 are numbers of float64
 _NEVER = -(2**60)  # the exponent of zero: below that of every number
 _UNDERFLOW = -4096  # a shift by which every float64 vanishes, and which ldexp takes
 
@@ -80,11 +81,11 @@ class Scaled:
 
 def metrics_from_scaled(exact: Scaled, estimate: Scaled, cross: Scaled, error: Scaled) -> Metrics:
     """Return the four figures from E‖y‖², E‖ŷ‖², E⟨ŷ, y⟩ and E‖ŷ − y‖² in any range."""
-    shift = exact.exponent if exact.values > 0 else 0
+    shift = exact.exponent + math.frexp(float(exact.values))[1] if exact.values > 0 else 0
     moments = (exact, estimate, cross, error)
     with np.errstate(over="ignore", under="ignore"):
-        held = [float(np.ldexp(m.values, np.clip(m.exponent - shift, -4096, 4096))) for m in moments]
-    fits = all(math.isfinite(h) and (h != 0) == bool(m.values != 0) for h, m in zip(held, moments, strict=True))
+        held = [float(np.ldexp(m.values, max(-4096, min(4096, m.exponent - shift)))) for m in moments]
+    fits = all(m.values == 0 or 1 / _FITS < abs(h) < _FITS for h, m in zip(held, moments, strict=True))
     if fits or held[0] == 0:
         return metrics_from_moments(held[0], held[1], held[2], held[3])
     logs = exact.log(), estimate.log(), error.log()

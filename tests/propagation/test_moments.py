@@ -20,6 +20,7 @@ from approxmm.testing.checks import check_moments, check_outcomes
 
 BIASED = [UnscaledDropout(0.5), UnscaledDropout(0.75), UnscaledInner(0.5)]
 BLIND = [m for m in importance_laws(cases((0.5, 2))) if m.claims.reads == "nothing"] + BIASED
+READING = [m for m in importance_laws(cases((0.5, 2))) if m.claims.reads != "nothing"]
 SHAPES = [(3, 2), (2, 3, 2), (3, 2, 3), (2, 2, 3, 2)]
 
 
@@ -44,6 +45,12 @@ def test_the_test_own_biased_laws_are_laws(method):
         check_moments(method, importance)
 
 
+def test_grid_of_enumerated_cases_is_large_enough():
+    """Of the next two tests: methods with options and budgets, shapes, with and without biases."""
+    assert len(SHAPES) * 2 * len(BLIND) >= 150
+    assert len(SHAPES) * (2 * len(BLIND) + len(READING)) >= 200
+
+
 @pytest.mark.parametrize("bias_std", [0.0, 0.7])
 @pytest.mark.parametrize("widths", SHAPES, ids=str)
 @pytest.mark.parametrize("method", BLIND, ids=label)
@@ -53,9 +60,7 @@ def test_one_method_everywhere_is_the_enumeration(method, widths, bias_std):
 
 
 @pytest.mark.parametrize("widths", SHAPES, ids=str)
-@pytest.mark.parametrize(
-    "method", [m for m in importance_laws(cases((0.5, 2))) if m.claims.reads != "nothing"], ids=label
-)
+@pytest.mark.parametrize("method", READING, ids=label)
 def test_law_that_reads_the_data_is_exact_while_nothing_random_precedes_it(method, widths):
     network, x = tiny(widths, 2)
     blind = [get_method("dropout", 0.5)] * (network.depth - 1)
