@@ -248,9 +248,7 @@ class Site:
         mask, both = self.laws(state)
         at = _Scales.of(state)
         base, shift = self._activated(state, at)
-        if self.exact_forward:
-            output = scaled = base
-        elif mask is None and both is None:
+        if self.exact_forward or both is None:
             output = scaled = base
         else:
             output = self._outputs(base, mask, at)
