@@ -19,7 +19,7 @@ cubature rule, which is exact to the order that is kept. Ratios of expectations 
 lognormal
 variables: norms of products of random matrices are nearly lognormal, which is why the figures stay good where
 S is no longer small. For positively homogeneous activations without biases and laws that are blind to the data,
-E q and E q̂ have no correction at all, and the whole of it is that of E κ, about −κ Var(log q̂/q)/8.
+E q and E q̂ have no correction of this order, and the whole of it is that of E κ, about −κ Var(log q̂/q)/8.
 
 Fourth moments of scales are not part of a law here; those of a two-valued scale with the same mean and second moment
 are taken,
@@ -44,7 +44,7 @@ from approxmm.activations import apply
 from approxmm.propagation.kernels import standard_rule
 from approxmm.propagation.meanfield_field import MeanField
 from approxmm.propagation.meanfield_law import Population, standard_nodes
-from approxmm.propagation.meanfield_layer import Pair, Site, State, node_values, product
+from approxmm.propagation.meanfield_layer import Pair, Site, State, product
 
 __all__ = ["finite_width"]
 
@@ -143,7 +143,7 @@ def _node_covariance(site: Site, state: State) -> np.ndarray:
     _, laws = site.laws(state)
     nodes = standard_nodes(site.size)
     moments = laws if laws is not None else Population(nodes, np.zeros(1), np.ones(site.size), np.ones(site.size))
-    sampled, expected, spread = node_values(site, state, moments)
+    sampled, expected, spread = site.node_values(state, moments)
     w, weight = standard_rule(max(spread, 1e-3))
     exact = apply(site.phi, expected[:, None] + spread * w)
     squares = exact * exact

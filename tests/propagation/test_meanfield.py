@@ -135,26 +135,26 @@ def test_direct_simulation_of_random_stacks():
 def test_width_is_a_markov_chain_and_the_correction_its_first_order():
     """Given a layer's triple, nodes are independent pairs: the width-n average over networks, without any weights.
 
-    The corrected figure must be within 5.5 standard errors of the chain and a fifth of the correction (its second
+    The corrected cosine must be within 5.5 standard errors of the chain's and a fifth of the correction (its second
     order), the limit itself must not.
     """
-    width, depth, keep, rng = 60, 3, 0.25, np.random.default_rng(7)
-    x = rng.standard_normal((30_000, width))
-    q = q_hat = kappa = 4.0 * (x * x).mean(axis=1)
-    for _ in range(depth - 1):
+    width, layers, keep, rng = 60, 4, 0.5, np.random.default_rng(7)
+    x = rng.standard_normal((20_000, width))
+    q = q_hat = kappa = 2.0 * (x * x).mean(axis=1)
+    for _ in range(layers):
         rho = np.clip(kappa / np.sqrt(q * q_hat), -1.0, 1.0)
         u, w = rng.standard_normal((2, *x.shape))
-        a = np.tanh(np.sqrt(q)[:, None] * u)
+        a = np.maximum(np.sqrt(q)[:, None] * u, 0.0)
         mixed = rho[:, None] * u + np.sqrt(1 - rho**2)[:, None] * w
-        sampled = np.tanh(np.sqrt(q_hat)[:, None] * mixed) * (rng.random(x.shape) < keep) / keep
-        q, q_hat, kappa = (4.0 * product.mean(axis=1) for product in (a * a, sampled * sampled, a * sampled))
-    profile = mean_field(Ensemble((width,) * (depth + 1), "tanh", 4.0), get_method("dropout", keep))
-    error, last = q + q_hat - 2 * kappa, profile.layers[-1]
-    measured = error.mean() / q.mean()
-    spread = (error - measured * q).std() / math.sqrt(len(q)) / q.mean()
-    limit, correction = last.pre_activation.relative_error, last.extra["finite_width_pre"]
-    assert abs(limit + correction - measured) <= 5.5 * spread + 0.2 * abs(correction)
-    assert abs(limit - measured) > 5.5 * spread
+        sampled = np.maximum(np.sqrt(q_hat)[:, None] * mixed, 0.0) * (rng.random(x.shape) < keep) / keep
+        q, q_hat, kappa = (2.0 * product.mean(axis=1) for product in (a * a, sampled * sampled, a * sampled))
+    last = mean_field(Ensemble((width,) * (layers + 2)), get_method("dropout", keep)).layers[layers - 1]
+    cosine = kappa.mean() / math.sqrt(q.mean() * q_hat.mean())
+    linear = kappa / kappa.mean() - 0.5 * (q / q.mean() + q_hat / q_hat.mean())
+    spread = cosine * linear.std() / math.sqrt(len(q))
+    limit, correction = last.output.cosine, last.extra["finite_width_cosine"]
+    assert abs(limit + correction - cosine) <= 5.5 * spread + 0.2 * abs(correction)
+    assert abs(limit - cosine) > 5.5 * spread
 
 
 def test_norms_of_homogeneous_networks_need_no_correction():
