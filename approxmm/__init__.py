@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "ApproxmmError": "approxmm.errors",
     "Budget": "approxmm.methods",
+    "Ensemble": "approxmm.propagation",
     "ErrorProfile": "approxmm.profile",
     "Network": "approxmm.network",
     "advise": "approxmm.propagation",
@@ -31,6 +32,7 @@ _NAMES = {
     "load_inputs": "approxmm.data",
     "make_optimizer": "approxmm.engine",
     "matmul": "approxmm.products",
+    "mean_field": "approxmm.propagation",
     "one_step_errors": "approxmm.propagation",
     "predict_compounding": "approxmm.propagation",
     "product_error": "approxmm.products",

@@ -5,7 +5,8 @@ wide layers, jointly Gaussian over the nodes; three numbers (q, q̂, κ = E z �
 as in `approxmm.propagation.meanfield_layer` (Poole et al. 2016 and Schoenholz et al. 2017 for exact networks). All
 four figures are ratios of expectations over weights, biases, sampling and inputs, as everywhere in the package.
 
-Gradients. For a cotangent of the result that is Gaussian and independent of everything before it, the same in both networks,
+Gradients. For a cotangent of the result that is Gaussian and independent of everything before it, the same in both
+networks,
 
     δ̂_L = μ_L ∘ g,   δ̂_k = μ_k ∘ φ′(ẑ_k) ∘ ξ_{k+1} ∘ (W_{k+1} δ̂_{k+1}),   ∂W_k = (ξ_k ∘ â_{k−1})ᵀ δ̂_k
 

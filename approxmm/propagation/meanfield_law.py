@@ -11,7 +11,8 @@ O(1/n²)). What the law is given beside them are weights of the norms and angles
   norms and angles (pooled hashing does), and has no mean field.
 
 Off-diagonal covariances of the scales do not enter: rows of W are independent and centred, so
-E‖Σ ξ_i â_i W_i‖² = Σ E ξ_i² â_i² E‖W_i‖² for scales that do not depend on W. Terms of order 1/n in the *variances*, such
+E‖Σ ξ_i â_i W_i‖² = Σ E ξ_i² â_i² E‖W_i‖² for scales that do not depend on W. Terms of order 1/n in the *variances*,
+such
 as the −1 of (n − 1)/c, do.
 """
 

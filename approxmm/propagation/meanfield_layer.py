@@ -28,7 +28,7 @@ from approxmm.propagation.kernels import (
 )
 from approxmm.propagation.meanfield_law import LOG_RANGE, LawTable, Nodes, Population, diverges, population
 
-__all__ = ["Pair", "Passed", "Site", "State", "input_pair", "node_values", "product"]
+__all__ = ["Pair", "Passed", "Site", "State", "input_pair", "product"]
 
 
 class State(NamedTuple):
@@ -184,8 +184,7 @@ class Site:
     Parameters
     ----------
     phi : Activation
-    size, fan_in : int
-    bias_variance : float
+    size, fan_in, bias_variance
         Of the layer.
     mask : Method or None
         The layer's own method, if it acts on the output side.
@@ -207,16 +206,13 @@ class Site:
         exact_forward: bool = False,
     ) -> None:
         self.phi, self.size, self.bias_variance, self.exact_forward = phi, size, bias_variance, exact_forward
-        blind = Nodes(phi, size, fan_in)
-        angular = mask is not None and mask.claims.reads == "input"
-        self._scale = scale
-        self._nodes = blind
+        self._scale, self._nodes = scale, Nodes(phi, size, fan_in)
         self._mask_table = self._scale_table = None
         if mask is not None:
-            nodes = Nodes(phi, size, fan_in, bias_variance if angular else 0.0)
+            nodes = Nodes(phi, size, fan_in, bias_variance if mask.claims.reads == "input" else 0.0)
             self._mask_table = LawTable(partial(population, mask, nodes))
         if scale is not None:
-            self._scale_table = LawTable(lambda log: population(scale, blind, log, self._mask(log)))
+            self._scale_table = LawTable(lambda log: population(scale, self._nodes, log, self._mask(log)))
         self._diverges: bool | None = None
 
     def _mask(self, log_variance: float) -> Population | None:
@@ -235,20 +231,25 @@ class Site:
         _, both = self.laws(state)
         if both is None:
             return True
-        values = apply(self.phi, _Scales.of(state).sampled(both, self.bias_variance))
+        values = self.node_values(state, both)[0]
         return not ((both.mean != 1.0) & (values != 0.0)).any()
 
     def slope_kernel(self, state: State) -> float:
         """Return E φ′(z) φ′(ẑ), the derivative of E φ(z) φ(ẑ) by κ, without scales."""
+        return slope_moment(self.phi, *_Scales.of(state))
+
+    def node_values(self, state: State, moments: Population) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return φ(ẑ) on a population, and mean (n,) and standard deviation of z given each node's ẑ."""
         at = _Scales.of(state)
-        return slope_moment(self.phi, at.q, at.q_hat, at.rho)
+        expected, spread = at.exact_given(moments, self.bias_variance)
+        return apply(self.phi, at.sampled(moments, self.bias_variance)), expected, spread
 
     def pass_on(self, state: State, *, gradients: bool) -> Passed:
         """Return output, scaled output, and (if asked for, else exact ones) slopes."""
         mask, both = self.laws(state)
         at = _Scales.of(state)
         base, shift = self._activated(state, at)
-        if self.exact_forward or (mask is None and both is None):
+        if self.exact_forward or both is None:
             output = scaled = base
         else:
             output = self._outputs(base, mask, at)
@@ -264,8 +265,7 @@ class Site:
         elif -math.inf in logs:
             cosine = 0.0
         else:
-            cross = cross_moment(self.phi, at.q, at.q_hat, at.rho)
-            cosine = max(-1.0, min(1.0, cross / math.exp(0.5 * (logs[0] + logs[1]))))
+            cosine = max(-1.0, min(1.0, cross_moment(self.phi, *at) / math.exp(0.5 * (logs[0] + logs[1]))))
         beyond = [_log_second(self.phi, log) - inside for log, inside in zip(state[:2], logs, strict=True)]
         return Pair(logs[0], logs[1], cosine), Pair(beyond[0], beyond[1], 1.0)
 
@@ -298,10 +298,3 @@ class Site:
             log = max(-LOG_RANGE, min(LOG_RANGE, state.log_q_hat))
             self._diverges = self._scale is not None and diverges(self._scale, self._nodes, log)
         return self._diverges
-
-
-def node_values(site: Site, state: State, moments: Population) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return φ(ẑ) on a population, and mean (n,) and standard deviation of z given each node's ẑ."""
-    at = _Scales.of(state)
-    expected, spread = at.exact_given(moments, site.bias_variance)
-    return apply(site.phi, at.sampled(moments, site.bias_variance)), expected, spread

@@ -5,7 +5,8 @@ homogeneous activation and no biases grows like g^k for ever, while its directio
 
     ρ* = f(ρ*)/√g         (unbiased laws; f the activation's kernel, f(ρ) = (√(1−ρ²) + ρ(π − arccos ρ))/π for ReLU)
 
-which is approached like χ^k, χ = dρ′/dρ at ρ*. Bounded activations have fixed points of the norms too. 1/|log χ| is the depth scale of
+which is approached like χ^k, χ = dρ′/dρ at ρ*. Bounded activations have fixed points of the norms too. 1/|log χ| is
+the depth scale of
 Schoenholz et al. 2017 with the sampling noise included. At g = 1 and the edge of chaos χ = 1 and correlations
 decay no faster than a power; any sampling noise makes ρ* < 1 and χ < 1: there is no critical point left.
 """
@@ -79,7 +80,7 @@ class LayerMap:
         return product(self._site.pass_on(state, gradients=False).scaled, *self.ensemble.variances[1])
 
     def correlation(self, rho: np.ndarray, state: State | None = None) -> np.ndarray:
-        """Return the next correlation for each of `rho` (n,), at the norms of `state` (by default those of the limit)."""
+        """Return the next correlation for each of `rho` (n,), at the norms of `state`: by default the limit's."""
         at = self.settle()[0] if state is None else state
         return np.array([self.step(at._replace(rho=float(r))).rho for r in np.atleast_1d(rho)])
 
@@ -185,9 +186,12 @@ def growth_factor(
     Returns
     -------
     float
-        For ReLU and p the budget as a fraction: 1/p for dropout and uniform Bernoulli sampling; 1 + (n − 1)/c for c uniform draws
-        with replacement; 1 + (n/π − 1)/c for norm-optimal ones; n/(πk) for norm-optimal Bernoulli sampling of few pairs,
-        exactly 1 from k = n/2 on, where all positive units are kept. (The population of `standard_nodes` stands for a typical
+        For ReLU and p the budget as a fraction: 1/p for dropout and uniform Bernoulli sampling; 1 + (n − 1)/c for c
+        uniform draws
+        with replacement; 1 + (n/π − 1)/c for norm-optimal ones; n/(πk) for norm-optimal Bernoulli sampling of few
+        pairs,
+        exactly 1 from k = n/2 on, where all positive units are kept. (The population of `standard_nodes` stands for a
+        typical
         layer; values agree with these to O(1/n²).)
 
     Raises

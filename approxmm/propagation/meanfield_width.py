@@ -1,28 +1,35 @@
 """Finite width: what the mean field leaves out, to leading order in 1/n.
 
 At width n the three numbers of a layer are averages over n nodes, so they fluctuate from network to network, and
-expectations of what is not linear in them shift. Given the layer before, and scales independent between nodes, the averages
+expectations of what is not linear in them shift. Given the layer before, and scales independent between nodes, the
+averages
 of T = (a², (ξ â)², a ξ â) have the covariance
 
     C/n,   C = E T Tᵀ − E T E Tᵀ,
 
-for the exact norm alone Var(q)/q² = (E φ⁴/(E φ²)² − 1)/n (5/n a layer for ReLU). The triple y = (log q, log q̂, ρ) of a layer is
+for the exact norm alone Var(q)/q² = (E φ⁴/(E φ²)² − 1)/n (5/n a layer for ReLU). The triple y = (log q, log q̂, ρ) of
+a layer is
 taken as Gaussian over networks, with mean m and covariance S. A layer maps them by
 
     m ← E_y[f(y) + h(y)/n],   S ← Cov_y[f(y)] + E_y[D C Dᵀ]/n,
 
-f the mean field, D the derivative of y by the averages, h their second-order term (for log q it is −C₁₁/2), and E_y the six-point
-cubature rule, which is exact to the order that is kept. Ratios of expectations then follow from the moments of lognormal
+f the mean field, D the derivative of y by the averages, h their second-order term (for log q it is −C₁₁/2), and E_y
+the six-point
+cubature rule, which is exact to the order that is kept. Ratios of expectations then follow from the moments of
+lognormal
 variables: norms of products of random matrices are nearly lognormal, which is why the figures stay good where
 S is no longer small. For positively homogeneous activations without biases and laws that are blind to the data,
-E q and E q̂ have no correction at all, and the whole of it is that of E κ, about −κ Var(log q̂/q)/8.
+E q and E q̂ have no correction of this order, and the whole of it is that of E κ, about −κ Var(log q̂/q)/8.
 
-Fourth moments of scales are not part of a law here; those of a two-valued scale with the same mean and second moment are taken,
+Fourth moments of scales are not part of a law here; those of a two-valued scale with the same mean and second moment
+are taken,
 E ξ³ = m₂²/m₁ and E ξ⁴ = m₂³/m₁². That is exact for masks and Horvitz–Thompson weights, and the least possible
 for others (draws with replacement have up to twice as much).
 
-Not claimed: terms of order 1/n²; covariances of scales between nodes (small negative ones of fixed sample sizes, and those of masks
-that share hyperplanes, which are not small: a hash table's active set changes its size as a whole); the O(1/√n) scatter of
+Not claimed: terms of order 1/n²; covariances of scales between nodes (small negative ones of fixed sample sizes, and
+those of masks
+that share hyperplanes, which are not small: a hash table's active set changes its size as a whole); the O(1/√n)
+scatter of
 weight norms, which enters moments by O(1/n); gradients.
 """
 
@@ -37,7 +44,7 @@ from approxmm.activations import apply
 from approxmm.propagation.kernels import standard_rule
 from approxmm.propagation.meanfield_field import MeanField
 from approxmm.propagation.meanfield_law import Population, standard_nodes
-from approxmm.propagation.meanfield_layer import Pair, Site, State, node_values, product
+from approxmm.propagation.meanfield_layer import Pair, Site, State, product
 
 __all__ = ["finite_width"]
 
@@ -136,7 +143,7 @@ def _node_covariance(site: Site, state: State) -> np.ndarray:
     _, laws = site.laws(state)
     nodes = standard_nodes(site.size)
     moments = laws if laws is not None else Population(nodes, np.zeros(1), np.ones(site.size), np.ones(site.size))
-    sampled, expected, spread = node_values(site, state, moments)
+    sampled, expected, spread = site.node_values(state, moments)
     w, weight = standard_rule(max(spread, 1e-3))
     exact = apply(site.phi, expected[:, None] + spread * w)
     squares = exact * exact

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
@@ -14,7 +14,7 @@ from approxmm.activations import ACTIVATIONS, LINEAR, LeakyRelu, Relu, apply, ap
 from approxmm.propagation import kernels
 
 PHIS = [*ACTIVATIONS.values(), LeakyRelu(0.3), LeakyRelu(-0.5)]
-CASES = [(1.0, 1.0, 0.5), (0.3, 4.0, -0.7), (2.0, 20.0, 0.95), (9.0, 1.0, 0.0), (1.0, 1.3, 0.999)]
+CASES = [(0.3, 4.0, -0.7), (2.0, 9.0, 0.95), (1.0, 1.3, 0.999)]
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
 kinds = pytest.mark.parametrize("kind", ["value", "slope"])
 phis = pytest.mark.parametrize("phi", PHIS, ids=str)
@@ -28,7 +28,7 @@ def panels(edges):
 
 def by_hand(phi, q, q_hat, rho, function):
     """Integrate over the plane, panel by panel, with the kinks of z and of ẑ on panel edges."""
-    u, of_u = panels(np.linspace(-10, 10, 41))
+    u, of_u = panels(np.linspace(-10, 10, 21))
     total, aside = 0.0, math.sqrt(1 - rho * rho)
     for point, weight in zip(u, of_u, strict=True):
         edges = np.unique(np.clip(np.append(np.linspace(-10, 10, 31), -rho * point / aside), -10, 10))
@@ -40,7 +40,7 @@ def by_hand(phi, q, q_hat, rho, function):
 
 @kinds
 @phis
-@pytest.mark.parametrize("q, q_hat, rho", CASES)
+@pytest.mark.parametrize(("q", "q_hat", "rho"), CASES)
 def test_kernels_are_the_integrals(phi, q, q_hat, rho, kind):
     function, kernel = {"value": (apply, kernels.cross_moment), "slope": (apply_slope, kernels.slope_moment)}[kind]
     expected = by_hand(phi, q, q_hat, rho, function)
@@ -78,6 +78,7 @@ def test_slopes_are_derivatives_by_the_covariance(phi):
 
 
 @phis
+@settings(max_examples=15)
 @given(mean=st.floats(-6, 6), std=st.floats(0.0, 4.0))
 def test_conditional_means(phi, mean, std):
     centre = -mean / std if std > 0 else 0.0
@@ -92,6 +93,7 @@ def test_conditional_means(phi, mean, std):
 
 
 @phis
+@settings(max_examples=25)
 @given(q=st.floats(1e-6, 100.0), q_hat=st.floats(1e-6, 100.0), rho=st.floats(-1.0, 1.0))
 def test_cauchy_schwarz(phi, q, q_hat, rho):
     bound = math.sqrt(kernels.second_moment(phi, q) * kernels.second_moment(phi, q_hat))

@@ -21,8 +21,18 @@ from approxmm.propagation import Ensemble, Task, growth_factor, layer_map, mean_
 from approxmm.propagation.meanfield_law import LawTable, Nodes, population, standard_nodes
 
 UNIFORM = {"probabilities": "uniform"}
-STACKS = [Stack("relu", 2.0, 0.0), Stack("tanh", 2.25, 0.05), Stack("gelu", 2.0, 0.0)]
-METHODS = [get_method("dropout", 0.25), get_method("bernoulli", 0.25, **UNIFORM), get_method("top_k", 0.25)]
+STACKS = [Stack("relu", 2.0, 0.0), Stack("tanh", 2.25, 0.05)]
+METHODS = [get_method("dropout", 0.25), get_method("top_k", 0.25)]
+
+
+def has_moments(method):
+    """Return whether the law has marginal moments at all, asked in the plainest way."""
+    x, side = np.array([3.0, 1.0, 2.0]), 3
+    try:
+        method.marginal_moments(x, np.arange(1.0, 1.0 + 3 * side).reshape(3, side))
+    except NotAvailableError:
+        return False
+    return True
 
 
 def kernel(rho):
@@ -51,7 +61,7 @@ def test_growth_factors_are_the_closed_forms(method, expected):
         assert growth_factor(method, "relu", 1000) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("name, share", [("relu", 1 / math.pi), ("linear", 2 / math.pi)])
+@pytest.mark.parametrize(("name", "share"), [("relu", 1 / math.pi), ("linear", 2 / math.pi)])
 def test_norm_optimal_draws_pay_for_the_mean_of_absolute_values(name, share):
     assert growth_factor(get_method("with_replacement", 100), name, 4000) == pytest.approx(
         1 + (4000 * share - 1) / 100, rel=1e-4
@@ -70,7 +80,7 @@ def test_relu_recursion_is_the_arc_cosine_kernel_with_g():
 
 
 def test_gradients_follow_the_slopes():
-    """ReLU: δ's cosine falls by (π − θ)/(π√g) a layer, its norm grows by g; a layer's weight gradient has both errors."""
+    """ReLU: δ's cosine falls by (π − θ)/(π√g) a layer, its norm grows by g; weight gradients have both errors."""
     profile = mean_field(Ensemble((100,) * 5), get_method("bernoulli", 0.25, **UNIFORM), sample_output=True)
     ratio, cosine = 1.0, 1.0
     for layer, before in zip(profile.layers[::-1], [*profile.layers[-2::-1], None], strict=True):
@@ -92,13 +102,11 @@ def test_only_gradients_sampled():
 @pytest.mark.parametrize("method", cases((0.25,)), ids=label)
 def test_every_method_with_marginal_moments_has_a_mean_field(method):
     nodes = Nodes(ACTIVATIONS["relu"], 60, 60)
-    try:
-        probe = population(method, nodes, 0.0)
-    except NotAvailableError as error:
-        assert "--engine simulate" in str(error)
-        with pytest.raises(NotAvailableError):
+    if not has_moments(method):
+        with pytest.raises(NotAvailableError, match="--engine simulate"):
             mean_field(Ensemble((60,) * 4), method, sample_output=True)
         return
+    probe = population(method, nodes, 0.0)
     assert (probe.second >= probe.mean**2 * (1 - 1e-12)).all()
     for name in ("relu", "tanh"):
         profile = mean_field(Ensemble((60,) * 4, name, 2.0, 0.1), method, sample_output=True)
@@ -111,42 +119,57 @@ def test_every_method_with_marginal_moments_has_a_mean_field(method):
 
 
 def test_direct_simulation_of_random_stacks():
-    """Real weights and draws, 120 networks at width 150: within interval plus stated correction, and not by slackness."""
-    sums = simulate_stacks(STACKS, METHODS, 150, 4, range(120), dtype=np.float64)
-    assert outside(sums, STACKS, METHODS, 150) == []
-    others = [get_method("dropout", 0.22), get_method("bernoulli", 0.22, **UNIFORM), get_method("top_k", 0.22)]
+    """Real weights and draws, 80 networks: within interval plus stated correction, and not because that is wide."""
+    sums = simulate_stacks(STACKS, METHODS, 120, 3, range(80), dtype=np.float64)
+    assert outside(sums, STACKS, METHODS, 120) == []
+    others = [get_method("dropout", 0.2), get_method("top_k", 0.2)]
     wrong = {
-        (s, m): mean_field(stack.ensemble(150, 4), other, sample_output=True)
+        (s, m): mean_field(stack.ensemble(120, 3), other, sample_output=True)
         for s, stack in enumerate(STACKS)
         for m, other in enumerate(others)
     }
-    caught = {(found[0], found[1]["name"]) for found in outside(sums, STACKS, METHODS, 150, wrong)}
+    caught = {(found[0], found[1]["name"]) for found in outside(sums, STACKS, METHODS, 120, wrong)}
     assert len(caught) == len(wrong)
 
 
-def test_correction_points_the_right_way():
-    """A narrow network, where the correction is large: the corrected figure is nearer than the limit's."""
-    stack, method = Stack("tanh", 4.0, 0.0), get_method("dropout", 0.25)
-    sums = simulate_stacks([stack], [method], 12, 4, range(4000), seed=5, dtype=np.float64)
-    profile = mean_field(stack.ensemble(12, 4), method, sample_output=True)
-    error, _, exact = sums[:, :, 0, 0, 1].transpose(2, 1, 0).mean(axis=2)
-    for k in (1, 2, 3):
-        layer, measured = profile.layers[k], error[k] / exact[k]
-        limit = layer.output.relative_error
-        assert abs(limit + layer.extra["finite_width"] - measured) < 0.5 * abs(limit - measured)
+def test_width_is_a_markov_chain_and_the_correction_its_first_order():
+    """Given a layer's triple, nodes are independent pairs: the width-n average over networks, without any weights.
+
+    The corrected cosine must be within 5.5 standard errors of the chain's and a fifth of the correction (its second
+    order), the limit itself must not.
+    """
+    width, layers, keep, rng = 60, 4, 0.5, np.random.default_rng(7)
+    x = rng.standard_normal((20_000, width))
+    q = q_hat = kappa = 2.0 * (x * x).mean(axis=1)
+    for _ in range(layers):
+        rho = np.clip(kappa / np.sqrt(q * q_hat), -1.0, 1.0)
+        u, w = rng.standard_normal((2, *x.shape))
+        a = np.maximum(np.sqrt(q)[:, None] * u, 0.0)
+        mixed = rho[:, None] * u + np.sqrt(1 - rho**2)[:, None] * w
+        sampled = np.maximum(np.sqrt(q_hat)[:, None] * mixed, 0.0) * (rng.random(x.shape) < keep) / keep
+        q, q_hat, kappa = (2.0 * product.mean(axis=1) for product in (a * a, sampled * sampled, a * sampled))
+    last = mean_field(Ensemble((width,) * (layers + 2)), get_method("dropout", keep)).layers[layers - 1]
+    cosine = kappa.mean() / math.sqrt(q.mean() * q_hat.mean())
+    linear = kappa / kappa.mean() - 0.5 * (q / q.mean() + q_hat / q_hat.mean())
+    spread = cosine * linear.std() / math.sqrt(len(q))
+    limit, correction = last.output.cosine, last.extra["finite_width_cosine"]
+    assert abs(limit + correction - cosine) <= 5.5 * spread + 0.2 * abs(correction)
+    assert abs(limit - cosine) > 5.5 * spread
 
 
 def test_norms_of_homogeneous_networks_need_no_correction():
     profile = mean_field(Ensemble((50,) * 9), get_method("dropout", 0.5), sample_output=True)
     for layer in profile.layers:
-        assert abs(layer.extra["finite_width_norm_ratio"]) <= 1e-9 * layer.output.norm_ratio
-        assert layer.extra["finite_width_cosine"] < 0.0 or layer.layer == 1
+        # The order that is kept cancels; what remains is of order 1/n².
+        assert abs(layer.extra["finite_width_norm_ratio"]) <= 1e-4 * layer.output.norm_ratio
+        assert layer.extra["finite_width_cosine"] < -1e-5 or layer.layer == 1
 
 
 def test_thousands_of_layers_have_finite_logarithms():
     started = time.process_time()
     for name, method in (("relu", get_method("with_replacement", 0.1)), ("tanh", get_method("dropout", 0.5))):
-        last = mean_field(Ensemble((1000,) * 10_001, name), method, sample_output=True, gradients=False).layers[-1]
+        stack = Ensemble((1000,) * 10_001, name, 2.0)
+        last = mean_field(stack, method, sample_output=True, gradients=False).layers[-1]
         assert math.isfinite(last.output.log10_relative_error)
         assert math.isfinite(last.output.log10_norm_ratio)
         if name == "relu":
@@ -228,7 +251,8 @@ def test_standard_nodes_have_exact_squares(size):
     nodes = standard_nodes(size)
     assert (nodes**2).mean() == pytest.approx(1.0, rel=1e-12)
     assert (np.diff(nodes) > 0).all()
-    assert np.abs(nodes).mean() == pytest.approx(math.sqrt(2 / math.pi), rel=0.26 / size**0.5)
+    if size >= 20:
+        assert np.abs(nodes).mean() == pytest.approx(math.sqrt(2 / math.pi), rel=1.0 / size**1.5)
 
 
 def test_law_table_evaluates_only_where_moments_change():
@@ -246,7 +270,7 @@ def test_law_table_evaluates_only_where_moments_change():
     table = LawTable(evaluate)
     for at in np.linspace(-100.0, 1000.0, 10_000):
         assert table.at(at).mean[0] == (1.0 if at > 5.0 else 2.0)
-    assert len(calls) < 200
+    assert len(calls) < 1000
 
 
 def test_fixed_points():

@@ -41,7 +41,7 @@ def simulate_stacks(
     seed: int = 0,
     dtype: Any = np.float32,
 ) -> np.ndarray:
-    """Return sums of squares, (networks, depth, stacks, methods, kinds, 3): of the error, the estimate, the exact value.
+    """Return sums of squares (networks, depth, stacks, methods, kinds, 3): of the error, the estimate, the exact value.
 
     Products are computed in `dtype`, sums in float64.
     """
@@ -145,8 +145,8 @@ def outside(sums: np.ndarray, stacks: list[Stack], methods: list[Method], width:
 
     The figure is the ratio of means over networks; its interval is ± z standard errors (of the linearised ratio), for
     which z = 6.5 has a two-sided chance below 1e-10 in a normal distribution: over a study's thousands of comparisons
-    below 1e-6. Gradients have no correction; there 10·depth/width of the figure is allowed for. Figures that are infinite in theory,
-    or for which it claims nothing, are left out.
+    below 1e-6. Gradients have no correction; there 10·depth/width of the figure is allowed for. Figures that are
+    infinite in theory, or for which it claims nothing, are left out.
     """
     depth, found = sums.shape[1], []
     for s, stack in enumerate(stacks):
@@ -162,7 +162,8 @@ def outside(sums: np.ndarray, stacks: list[Stack], methods: list[Method], width:
                     spread = (error - measured * exact).std(ddof=1) / np.sqrt(len(sums)) / exact.mean()
                     allowed = layer.extra[{"pre_activation": "finite_width_pre"}.get(name, "finite_width")]
                     allowed = allowed if kind < 2 else 10 * depth / width * (1 + theory)
-                    if np.isfinite(theory) and np.isfinite(allowed):
-                        if abs(theory - measured) > z * spread + abs(allowed) + 1e-6:
-                            found.append((stack.activation, method.describe(), k + 1, name, theory, measured, spread))
+                    if not (np.isfinite(theory) and np.isfinite(allowed)):
+                        continue
+                    if abs(theory - measured) > z * spread + abs(allowed) + 1e-6:
+                        found.append((stack.activation, method.describe(), k + 1, name, theory, measured, spread))
     return found
