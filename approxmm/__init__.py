@@ -20,6 +20,7 @@ _NAMES = {
     "ErrorProfile": "approxmm.profile",
     "Network": "approxmm.network",
     "available_methods": "approxmm.methods",
+    "closure": "approxmm.propagation",
     "compounding": "approxmm.propagation",
     "error_form": "approxmm.propagation",
     "exact_moments": "approxmm.propagation",

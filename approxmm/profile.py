@@ -126,7 +126,7 @@ class ErrorProfile:
     Attributes
     ----------
     source : str
-        Where the figures come from: ``law``, ``exact``, ``simulate`` or ``training``.
+        Where the figures come from: ``law``, ``exact``, ``closure``, ``simulate`` or ``training``.
     layers : tuple of LayerError
     seconds : float
         Wall-clock time of the computation.

@@ -26,7 +26,7 @@ def propagate(
     method: Annotated[str, typer.Option(help="A name from `approxmm methods`.")] = "bernoulli",
     budget: Annotated[str, typer.Option(help="Fraction (0.1) or count (50) of the sampled side.")] = "0.1",
     option: Options = None,
-    engine: Annotated[str, typer.Option(help="exact, onestep, simulate, or all that apply.")] = "all",
+    engine: Annotated[str, typer.Option(help="exact, onestep, closure, simulate, or all that apply.")] = "all",
     width: Annotated[int, typer.Option(help="Width of a random stack.")] = 1000,
     depth: Annotated[int, typer.Option(help="Layers of a random stack.")] = 8,
     activation: Annotated[str, typer.Option(help="Of a random stack: relu, linear, tanh, …")] = "relu",
@@ -53,8 +53,8 @@ def propagate(
 ) -> None:
     """Predict and measure how the sampling error compounds through a network.
 
-    Engines: exact (second moments; linear activation), onestep (exact one-step errors, compounded), simulate (Monte
-    Carlo with 95 % intervals).
+    Engines: exact (second moments; linear activation), onestep (exact one-step errors, compounded), closure
+    (mean and covariance, pre-activations taken as normal), simulate (Monte Carlo with 95 % intervals).
 
     Example: approxmm propagate --method with_replacement --option probabilities=uniform --activation linear --depth 6
     """

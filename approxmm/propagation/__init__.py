@@ -1,5 +1,6 @@
 """The error-propagation laboratory: law, exact moments, one-step errors, simulation."""
 
+from approxmm.propagation.closure import closure
 from approxmm.propagation.engines import ENGINES, Task, propagate
 from approxmm.propagation.law import Compounding, compound_errors, compounding, ratio_for_depth
 from approxmm.propagation.moments import ErrorForm, error_form, exact_moments
@@ -11,6 +12,7 @@ __all__ = [
     "Compounding",
     "ErrorForm",
     "Task",
+    "closure",
     "compound_errors",
     "compounding",
     "error_form",

@@ -12,11 +12,14 @@ from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.profile import ErrorProfile
+from approxmm.propagation.closure import closure
 from approxmm.propagation.moments import exact_moments
 from approxmm.propagation.onestep import predict_compounding
 from approxmm.propagation.simulate import simulate
 
 __all__ = ["ENGINES", "Task", "propagate"]
+
+_CUBES = 2e10  # multiplications: a few seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,20 @@ def _prediction(task: Task) -> ErrorProfile:
     )
 
 
+def _closure(task: Task) -> ErrorProfile:
+    # Full covariances while they cost little: products of n × n matrices for every input.
+    cubes = len(np.atleast_2d(task.inputs)) * sum(W.shape[0] * W.shape[1] * max(W.shape) for W in task.network.weights)
+    return closure(
+        task.network,
+        task.method,
+        task.inputs,
+        sample_output=task.sample_output,
+        batch=task.simulation.get("batch", 1),
+        covariance="full" if cubes <= _CUBES else "diagonal",
+        workers=task.simulation.get("workers"),
+    )
+
+
 def _simulate(task: Task) -> ErrorProfile:
     return simulate(task.network, task.method, task.inputs, sample_output=task.sample_output, **task.simulation)
 
@@ -59,6 +76,7 @@ def _simulate(task: Task) -> ErrorProfile:
 ENGINES: dict[str, Callable[[Task], ErrorProfile]] = {
     "exact": _exact,
     "onestep": _prediction,
+    "closure": _closure,
     "simulate": _simulate,
 }
 

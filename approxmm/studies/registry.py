@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from approxmm.studies.closure_study import closure_study
 from approxmm.studies.quick import quick_study
 from approxmm.studies.recall_study import recall_study
-from approxmm.studies.settings import QuickSettings, RecallSettings, StudySettings
+from approxmm.studies.settings import ClosureSettings, QuickSettings, RecallSettings, StudySettings
 from approxmm.studies.study import Study
 
 __all__ = ["run_study"]
@@ -14,6 +15,7 @@ __all__ = ["run_study"]
 _STUDIES: dict[type[StudySettings], Callable[..., Study]] = {
     QuickSettings: quick_study,
     RecallSettings: recall_study,
+    ClosureSettings: closure_study,
 }
 
 
