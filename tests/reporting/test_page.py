@@ -82,7 +82,7 @@ def test_order_of_the_page(page, study):
 
 def test_nothing_is_loaded_from_elsewhere(page, report):
     assert not {name for name, _ in page.tags} & {"script", "link", "iframe", "object", "embed", "base", "form"}
-    assert len(page.all("img")) == 7
+    assert len(page.all("img")) == 8
     for _, attrs in page.tags:
         assert not [name for name in attrs if name.startswith("on")]
         assert attrs.get("src", "data:").startswith("data:image/svg+xml;base64,") or "src" not in attrs
