@@ -23,6 +23,7 @@ _NAMES = {
     "advise": "approxmm.propagation",
     "active_shares": "approxmm.propagation",
     "available_methods": "approxmm.methods",
+    "closure": "approxmm.propagation",
     "compare": "approxmm.profile_table",
     "compounding": "approxmm.propagation",
     "error_form": "approxmm.propagation",

@@ -3,6 +3,7 @@
 from approxmm.propagation.adjoint import ErrorForm, error_form
 from approxmm.propagation.advice import Advice, BudgetPlan
 from approxmm.propagation.budget import advise
+from approxmm.propagation.closure import closure
 from approxmm.propagation.engines import ENGINES, Task, propagate
 from approxmm.propagation.ensemble import Ensemble
 from approxmm.propagation.law import Compounding, compound_errors, compound_shares, compounding, ratio_for_depth
@@ -28,6 +29,7 @@ __all__ = [
     "active_shares",
     "advise",
     "budget_for_depth",
+    "closure",
     "compound_errors",
     "compound_shares",
     "compounding",

@@ -35,12 +35,15 @@ def alike_after_mask(alike: np.ndarray, scales: Averages) -> np.ndarray:
     return _normalised(covariance)
 
 
-def correlate(normal: np.ndarray, alike: np.ndarray) -> np.ndarray:
-    """Return points (Q, B, n) of N(0, 1) with these correlations between inputs, from independent ones."""
-    values, vectors = np.linalg.eigh(alike)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    root /= np.sqrt((root * root).sum(axis=1, keepdims=True))
-    mixed: np.ndarray = root @ normal
+def correlate(normal: np.ndarray, alike: np.ndarray, group: int) -> np.ndarray:
+    """Return points (Q, B, n) of N(0, 1) with these correlations between inputs of a group, from independent ones."""
+    mixed = np.empty_like(normal)
+    for first in range(0, len(alike), group):
+        rows = slice(first, min(first + group, len(alike)))
+        values, vectors = np.linalg.eigh(alike[rows, rows])
+        root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+        root /= np.sqrt((root * root).sum(axis=1, keepdims=True))
+        mixed[:, rows] = root @ normal[:, rows]
     return mixed
 
 

@@ -55,6 +55,24 @@ class Flow(Generic[_M]):
 
 
 @dataclass(frozen=True, eq=False)
+class Product(Generic[_M]):
+    """A layer's pre-activation.
+
+    Attributes
+    ----------
+    moments : moments of (B, m) pre-activations
+    alike : (B, B) array
+        As in `Flow`.
+    terms : float
+        How many terms carry the noise of a sum, (Σ v)²/Σ v² of their variances v, summed over the inputs.
+    """
+
+    moments: _M
+    alike: np.ndarray
+    terms: float
+
+
+@dataclass(frozen=True, eq=False)
 class Layer(Generic[_M]):
     """A layer and how it is sampled, for a block of inputs.
 
@@ -82,17 +100,20 @@ class Layer(Generic[_M]):
     def _side(self) -> str:
         return "none" if self.law is None else self.law.claims.side
 
-    def product(self, flow: Flow[_M]) -> tuple[_M, np.ndarray]:
-        """Return the moments of the pre-activation, and how alike the inputs' noise is there."""
+    def product(self, flow: Flow[_M]) -> Product[_M]:
+        """Return the pre-activation."""
         incoming = flow.moments
         if self.law is None or self._side != "inner":
-            return incoming.through(self.weights, self.bias), flow.alike
+            z = incoming.through(self.weights, self.bias)
+            return Product(z, flow.alike, self._terms(incoming.variance))
         scales = self._inner(self.law, flow)
         alike = flow.alike if self.batch == 1 else alike_after_product(flow.alike, scales, self.weights, self.batch)
-        return incoming.scaled_through(scales, self.weights, self.bias), alike
+        z = incoming.scaled_through(scales, self.weights, self.bias)
+        return Product(z, alike, self._terms(scales.within + scales.between))
 
-    def output(self, flow: Flow[_M], z: _M, alike: np.ndarray) -> Flow[_M]:
-        """Return what the next layer receives, given the moments of the pre-activation."""
+    def output(self, flow: Flow[_M], product: Product[_M]) -> Flow[_M]:
+        """Return what the next layer receives, given the pre-activation."""
+        z, alike = product.moments, product.alike
         out = z.activated(self.phi)
         if self.law is None or self._side != "output":
             return Flow(out, lambda count: self._activate(self._normal(z, alike, count)), alike)
@@ -102,6 +123,12 @@ class Layer(Generic[_M]):
             scales = self._masks(self.law, flow, z, out)
         after = alike if self.batch == 1 else alike_after_mask(alike, scales)
         return Flow(out.scaled(scales), lambda count: self._masked_points(flow, z, count), after)
+
+    def _terms(self, variance: np.ndarray) -> float:
+        """Return (Σ v)²/Σ v² of the terms' variances v_i = Var(s_i)‖W_i·‖², summed over the inputs."""
+        parts = variance * (self.weights * self.weights).sum(axis=1)
+        total, squares = parts.sum(axis=1), (parts * parts).sum(axis=1)
+        return float(np.divide(total * total, squares, out=np.zeros_like(total), where=squares > 0.0).sum())
 
     def _inner(self, law: Method, flow: Flow[_M]) -> Averages:
         if law.claims.reads == "nothing":
@@ -137,7 +164,7 @@ class Layer(Generic[_M]):
 
     def _normal(self, moments: _M, alike: np.ndarray, count: int) -> np.ndarray:
         normal = normal_points(count, self.inputs, moments.mean.shape[1], self.number)
-        return moments.shifted(normal if self.batch == 1 else correlate(normal, alike))
+        return moments.shifted(normal if self.batch == 1 else correlate(normal, alike, self.batch))
 
     def _activate(self, pre: np.ndarray) -> np.ndarray:
         return pre if isinstance(self.phi, Linear) else apply(self.phi, pre)

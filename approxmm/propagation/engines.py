@@ -12,6 +12,7 @@ from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.profile import ErrorProfile
+from approxmm.propagation.closure import closure
 from approxmm.propagation.ensemble import Ensemble
 from approxmm.propagation.meanfield import mean_field
 from approxmm.propagation.moments import exact_moments
@@ -19,6 +20,8 @@ from approxmm.propagation.onestep import predict_compounding
 from approxmm.propagation.simulate import simulate
 
 __all__ = ["ENGINES", "Task", "propagate"]
+
+_CUBES = 2e10  # multiplications: a few seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +65,20 @@ def _mean_field(task: Task) -> ErrorProfile:
     return mean_field(stack, task.method, task.inputs, sample_output=task.sample_output)
 
 
+def _closure(task: Task) -> ErrorProfile:
+    # Full covariances while they cost little: products of n × n matrices for every input.
+    cubes = len(np.atleast_2d(task.inputs)) * sum(W.shape[0] * W.shape[1] * max(W.shape) for W in task.network.weights)
+    return closure(
+        task.network,
+        task.method,
+        task.inputs,
+        sample_output=task.sample_output,
+        batch=task.simulation.get("batch", 1),
+        covariance="full" if cubes <= _CUBES else "diagonal",
+        workers=task.simulation.get("workers"),
+    )
+
+
 def _simulate(task: Task) -> ErrorProfile:
     return simulate(task.network, task.method, task.inputs, sample_output=task.sample_output, **task.simulation)
 
@@ -70,6 +87,7 @@ ENGINES: dict[str, Callable[[Task], ErrorProfile]] = {
     "exact": _exact,
     "onestep": _prediction,
     "meanfield": _mean_field,
+    "closure": _closure,
     "simulate": _simulate,
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from approxmm.reporting.canvas import drawing, save
 from approxmm.reporting.fig_accuracy import draw_accuracy
+from approxmm.reporting.fig_closure import closure_summary, draw_closure
 from approxmm.reporting.fig_compounding import draw_compounding, draw_moments, draw_output_error
 from approxmm.reporting.fig_field import draw_field_depth, draw_field_law
 from approxmm.reporting.fig_field_shares import draw_field_parts, draw_field_shares
@@ -236,6 +237,20 @@ FIGURES = (
         "Grid of panels: error relative to the estimate on a log scale against the number of hidden layers, two "
         "predictions as lines and the measured error as points.",
         draw_field_depth,
+    ),
+    FigureKind(
+        "closure",
+        "closure",
+        ("method", "budget", "depth", "layer", "full_off", "diagonal_off", "interval"),
+        "Moment closure against simulation, by layer",
+        "The deepest network, one panel a method: how far the predicted relative error is from the simulated one, with "
+        "full covariances (bars: the simulation's 95 % interval) and with variances alone. The grey band is ± 5 %; "
+        "points beyond the axis stand at its edge.",
+        "Small multiples, one panel a method: relative difference of predicted and simulated error in per cent by "
+        "layer, one colour a budget.",
+        draw_closure,
+        closure_summary,
+        "The difference at the output in per cent: full / diagonal (± the simulation’s interval)",
     ),
 )
 

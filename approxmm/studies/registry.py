@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from approxmm.studies.closure_study import closure_study
 from approxmm.studies.field_study import field_study
 from approxmm.studies.quick import quick_study
 from approxmm.studies.recall_study import recall_study
-from approxmm.studies.settings import FieldSettings, QuickSettings, RecallSettings, StudySettings
+from approxmm.studies.settings import ClosureSettings, FieldSettings, QuickSettings, RecallSettings, StudySettings
 from approxmm.studies.study import Study
 
 __all__ = ["run_study"]
@@ -16,6 +17,7 @@ _STUDIES: dict[type[StudySettings], Callable[..., Study]] = {
     QuickSettings: quick_study,
     RecallSettings: recall_study,
     FieldSettings: field_study,
+    ClosureSettings: closure_study,
 }
 
 

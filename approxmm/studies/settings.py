@@ -10,7 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from approxmm.errors import DataError, InputError, MissingError
 
-__all__ = ["FieldSettings", "QuickSettings", "RecallSettings", "Selection", "StudySettings", "load_settings"]
+__all__ = [
+    "ClosureSettings",
+    "FieldSettings",
+    "QuickSettings",
+    "RecallSettings",
+    "Selection",
+    "StudySettings",
+    "load_settings",
+]
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -101,6 +109,49 @@ class RecallSettings(StudySettings):
     seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
 
 
+class ClosureSettings(StudySettings):
+    """Settings of the closure study: predicted against simulated errors of trained networks.
+
+    Attributes
+    ----------
+    data, data_dir : str
+        Data set, and where it lies.
+    depths : tuple of int
+        Hidden layers of the networks.
+    width, epochs : int
+        Of training, with exact products.
+    methods : tuple of (name, options)
+    budgets : tuple of float
+        Of every method that has one.
+    full : bool
+        Whether to run the closure with full covariances beside the diagonal one.
+    inputs, trials : int
+        Validation examples, and trials of the simulation.
+    seed : int
+        Of training and simulation.
+    """
+
+    study: Literal["closure"] = "closure"
+    data: str = "digits"
+    data_dir: str | None = None
+    depths: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 4, 8)
+    width: Count = 128
+    epochs: Count = 5
+    methods: Annotated[tuple[tuple[str, dict[str, bool | int | float | str]], ...], Field(min_length=1)] = (
+        ("dropout", {}),
+        ("with_replacement", {}),
+        ("with_replacement", {"probabilities": "weights"}),
+        ("bernoulli", {}),
+        ("winner_take_all", {}),
+        ("adaptive_dropout", {}),
+    )
+    budgets: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (0.05, 0.1, 0.2, 0.5)
+    full: bool = True
+    inputs: Count = 20
+    trials: Annotated[int, Field(ge=2)] = 400
+    seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
+
+
 class Selection(StudySettings):
     """A method and its options, without a budget."""
 
@@ -151,7 +202,12 @@ class FieldSettings(StudySettings):
     seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
 
 
-_KINDS: dict[str, type[StudySettings]] = {"quick": QuickSettings, "recall": RecallSettings, "field": FieldSettings}
+_KINDS: dict[str, type[StudySettings]] = {
+    "quick": QuickSettings,
+    "recall": RecallSettings,
+    "field": FieldSettings,
+    "closure": ClosureSettings,
+}
 
 
 def load_settings(path: str | Path) -> StudySettings:

@@ -31,6 +31,9 @@ METHODS = [
 DEPTHS = (1, 2, 3, 5, 7)
 
 
+CLOSED = [(name, budget, depth) for name in ("dropout", "bernoulli") for budget in (0.1, 0.5) for depth in (1, 3)]
+
+
 def law_table():
     rows = []
     for ratio in (1, 2, 5, 10, 20):
@@ -149,6 +152,15 @@ def field_tables(x):
     return {name: pd.DataFrame(records) for name, records in tables.items()}
 
 
+def closure_table():
+    rng = np.random.default_rng(6)
+    rows = []
+    for (name, budget, depth), layer in ((c, k) for c in CLOSED for k in range(1, c[2] + 2)):
+        off = {"full_off": rng.normal(0, 0.02), "diagonal_off": rng.normal(-0.1, 0.1), "interval": 0.02}
+        rows.append({"method": name, "budget": budget, "options": "", "depth": depth, "layer": layer, **off})
+    return pd.DataFrame(rows)
+
+
 def methods_table():
     rows = []
     for name in available_methods():
@@ -174,6 +186,7 @@ def study():
     tables = {
         "law": law_table(),
         "recall": recall_table(),
+        "closure": closure_table(),
         "moments": moments_table(x),
         "accuracy": accuracy_table(),
         "compounding": compounding_table(x),
