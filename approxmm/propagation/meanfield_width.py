@@ -57,7 +57,7 @@ def finite_width(field: MeanField, x: np.ndarray | None) -> Iterator[tuple[Pair,
     """Yield each layer's pre-activation and output with their leading finite-width corrections.
 
     None from the layer on where one layer alone makes a norm fluctuate by as much as its mean, as laws do whose
-    scales have no finite fourth moment, or where a norm is 0: nothing is claimed of such networks at this width.
+    scales have no finite fourth moment, where nodes share a random build, or where a norm is 0: nothing is claimed of such networks at this width.
 
     Parameters
     ----------
@@ -67,7 +67,9 @@ def finite_width(field: MeanField, x: np.ndarray | None) -> Iterator[tuple[Pair,
     """
     depth, moments = field.ensemble.depth, _first(field, x)
     for layer in range(1, depth + 1):
-        if not (np.isfinite(moments[0]).all() and np.isfinite(moments[1]).all()):
+        law = field.plan[layer - 1]
+        shared = law is not None and law.claims.random_build  # hyperplanes: norms fluctuate at any width
+        if shared or not (np.isfinite(moments[0]).all() and np.isfinite(moments[1]).all()):
             yield from [None] * (depth - layer + 1)
             return
         states, site, size = _states(moments), field.site(layer), field.ensemble.widths[layer]
