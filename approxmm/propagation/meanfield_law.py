@@ -1,19 +1,18 @@
 """A sampling law in a wide random layer: its scales' first two moments over a population of nodes.
 
 The nodes of a wide layer are independent draws from a Gaussian, so a law of whatever kind is evaluated on one
-deterministic sample of them, stratified: node i stands for the i-th of n equal shares of the normal
-distribution, with the sign and root mean square of that share (squares then average to 1 exactly, absolute values to
-O(1/n²)). What the law is given beside them are weights of the norms and angles that it would meet:
+deterministic sample of them, stratified: node i stands for the i-th of n equal shares of the normal distribution,
+with the sign and root mean square of that share (squares then average to 1 exactly, absolute values to O(1/n²)). What
+the law is given beside them are weights of the norms and angles that it would meet:
 
 * inner side: rows of norm 1 (true norms differ by O(1/√m) at random, which changes moments by O(1/m));
 * output side, law of the input: the input and column j span a plane, in which w_j = (û_j, r_j)·σ/√n with r_j² a
   stratified sample of χ² with n − 1 degrees of freedom. A law that changes when the plane is turned reads more than
   norms and angles (pooled hashing does), and has no mean field.
 
-Off-diagonal covariances of the scales do not enter: rows of W are independent and centred, so
-E‖Σ ξ_i â_i W_i‖² = Σ E ξ_i² â_i² E‖W_i‖² for scales that do not depend on W. Terms of order 1/n in the *variances*,
-such
-as the −1 of (n − 1)/c, do.
+Off-diagonal covariances of the scales do not enter: rows of W are independent and centred, so E‖Σ ξ_i â_i W_i‖² = Σ E
+ξ_i² â_i² E‖W_i‖² for scales that do not depend on W. Terms of order 1/n in the *variances*, such as the −1 of (n −
+1)/c, do.
 """
 
 from __future__ import annotations
