@@ -1,9 +1,9 @@
 """Mean field: the error of a sampled wide random network in closed form, forward and backward, at any depth.
 
 With independent weights of variance σ_w²/n, pre-activations of the exact and the sampled network are, in the limit of
-wide layers, jointly Gaussian over the nodes; three numbers (q, q̂, κ = E z ẑ) describe a layer, and one layer maps them
-as in `approxmm.propagation.meanfield_layer` (Poole et al. 2016 and Schoenholz et al. 2017 for exact networks). All
-four figures are ratios of expectations over weights, biases, sampling and inputs, as everywhere in the package.
+wide layers, jointly Gaussian over the nodes; three numbers (q, q̂, κ = E z ẑ) describe a layer, and one layer maps
+them as in `approxmm.propagation.meanfield_layer` (Poole et al. 2016 and Schoenholz et al. 2017 for exact networks).
+All four figures are ratios of expectations over weights, biases, sampling and inputs, as everywhere in the package.
 
 Gradients. For a cotangent of the result that is Gaussian and independent of everything before it, the same in both
 networks,
@@ -12,10 +12,10 @@ networks,
 
 (scales count as constants), and the maps are those of the forward pass with φ′ in the place of φ, under the usual
 assumption that the weights of the backward pass are independent of those of the forward pass. That assumption is
-exact in the limit for such cotangents (Yang 2020, arXiv:2006.14548); at width n it costs O(1/n).
-A loss whose gradient follows the sampled result adds an error of its own. The expected error of gradients is infinite
-for norm-optimal probabilities of the *forward* draw (see `approxmm.propagation.meanfield_law.diverges`); a
-simulation's means then grow with the number of trials.
+exact in the limit for such cotangents (Yang 2020, arXiv:2006.14548); at width n it costs O(1/n). A loss whose
+gradient follows the sampled result adds an error of its own. The expected error of gradients is infinite for
+norm-optimal probabilities of the *forward* draw (see `approxmm.propagation.meanfield_law.diverges`); a simulation's
+means then grow with the number of trials.
 
 Not claimed: anything about trained weights. For a `Network` the ensemble of the same measured variances is meant.
 Relative errors below about 1e-12 are rounding.

@@ -1,20 +1,17 @@
 """The budget that a depth needs, in wide random networks.
 
 For c norm-optimal draws with replacement in a ReLU network (He initialisation, no biases) g = 1 + (n/π − 1)/c and,
-with s² = g^L and
-the correlation ρ ≤ 1, E_L = s² − 2ρs + 1 = (s − ρ)² + 1 − ρ². Hence
+with s² = g^L and the correlation ρ ≤ 1, E_L = s² − 2ρs + 1 = (s − ρ)² + 1 − ρ². Hence
 
-* the second moment stays within 1 + ε, g^L ≤ 1 + ε, only if c ≥ L (n/π − 1)/ε, because g^L ≥ 1 + L(g − 1):
-  more draws than nodes as soon as L > π ε (precisely, L > π ε n/(n − π));
+* the second moment stays within 1 + ε, g^L ≤ 1 + ε, only if c ≥ L (n/π − 1)/ε, because g^L ≥ 1 + L(g − 1): more draws
+  than nodes as soon as L > π ε (precisely, L > π ε n/(n − π));
 * the relative error obeys (g^{L/2} − 1)² ≤ E_L ≤ g^L − 1, the lower bound from ρ ≤ 1 and the upper one because E z ẑ
-never
-  shrinks (the kernel has f(ρ) ≥ ρ). So E_L ≤ ε needs c ≥ L (n/π − 1)/(2√ε) for L ≥ 2, more draws than nodes once
-  L > 2π√ε, and c = (n/π − 1)/((1 + ε)^{1/L} − 1) suffices.
+  never shrinks (the kernel has f(ρ) ≥ ρ). So E_L ≤ ε needs c ≥ L (n/π − 1)/(2√ε) for L ≥ 2, more draws than nodes
+  once L > 2π√ε, and c = (n/π − 1)/((1 + ε)^{1/L} − 1) suffices.
 
 All draws of this kind cost a multiplication of a row each, so beyond c = n the exact product is cheaper. `approxmm
-prove` has the
-theorem step by step. `draws_for_depth` returns the three numbers, `budget_for_depth` solves the maps themselves, for
-any method and activation.
+prove` has the theorem step by step. `draws_for_depth` returns the three numbers, `budget_for_depth` solves the maps
+themselves, for any method and activation.
 """
 
 from __future__ import annotations

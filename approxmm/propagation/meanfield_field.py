@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from approxmm.activations import LINEAR
 from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.propagation.ensemble import Ensemble
+from approxmm.propagation.meanfield_law import log
 from approxmm.propagation.meanfield_layer import Pair, Passed, Site, State, input_pair, product
 from approxmm.propagation.plan import Plan, make_plan
 
@@ -87,7 +87,7 @@ class MeanField:
         delta = Pair(0.0, 0.0, 1.0)
         for k in range(len(steps), 0, -1) if gradients else ():
             if k < len(steps):  # back through the product: σ_w² of the next layer, for both
-                gain = _log(self.ensemble.variances[k][0])
+                gain = log(self.ensemble.variances[k][0])
                 delta = delta.times(Pair(gain, gain, 1.0))
             delta = delta.times(steps[k - 1][2].slopes)
             deltas.append(delta)
@@ -95,10 +95,6 @@ class MeanField:
         for k, (incoming, state, passed) in enumerate(steps):
             pairs = (Pair(*state), passed.output)
             yield (*pairs, deltas[k], incoming.times(deltas[k])) if gradients else pairs
-
-
-def _log(number: float) -> float:
-    return math.log(number) if number > 0.0 else -math.inf
 
 
 def _on(law: Method | None, side: str) -> Method | None:

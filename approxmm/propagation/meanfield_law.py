@@ -1,19 +1,18 @@
 """A sampling law in a wide random layer: its scales' first two moments over a population of nodes.
 
 The nodes of a wide layer are independent draws from a Gaussian, so a law of whatever kind is evaluated on one
-deterministic sample of them, stratified: node i stands for the i-th of n equal shares of the normal
-distribution, with the sign and root mean square of that share (squares then average to 1 exactly, absolute values to
-O(1/n²)). What the law is given beside them are weights of the norms and angles that it would meet:
+deterministic sample of them, stratified: node i stands for the i-th of n equal shares of the normal distribution,
+with the sign and root mean square of that share (squares then average to 1 exactly, absolute values to O(1/n²)). What
+the law is given beside them are weights of the norms and angles that it would meet:
 
 * inner side: rows of norm 1 (true norms differ by O(1/√m) at random, which changes moments by O(1/m));
 * output side, law of the input: the input and column j span a plane, in which w_j = (û_j, r_j)·σ/√n with r_j² a
   stratified sample of χ² with n − 1 degrees of freedom. A law that changes when the plane is turned reads more than
   norms and angles (pooled hashing does), and has no mean field.
 
-Off-diagonal covariances of the scales do not enter: rows of W are independent and centred, so
-E‖Σ ξ_i â_i W_i‖² = Σ E ξ_i² â_i² E‖W_i‖² for scales that do not depend on W. Terms of order 1/n in the *variances*,
-such
-as the −1 of (n − 1)/c, do.
+Off-diagonal covariances of the scales do not enter: rows of W are independent and centred, so E‖Σ ξ_i â_i W_i‖² = Σ E
+ξ_i² â_i² E‖W_i‖² for scales that do not depend on W. Terms of order 1/n in the *variances*, such as the −1 of (n −
+1)/c, do.
 """
 
 from __future__ import annotations
@@ -31,11 +30,16 @@ from approxmm.activations import Activation, apply, apply_slope
 from approxmm.errors import NotAvailableError
 from approxmm.methods.contract import Method
 
-__all__ = ["LOG_RANGE", "LawTable", "Nodes", "Population", "population", "standard_nodes"]
+__all__ = ["LOG_RANGE", "LawTable", "Nodes", "Population", "diverges", "log", "population", "standard_nodes"]
 
 LOG_RANGE = 300.0  # of log variances; beyond, laws and activations are taken as at the bound
 _SAME, _AHEAD, _KEPT = 1e-11, 8.0, 8
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+
+
+def log(number: float) -> float:
+    """Return the natural logarithm, of 0 too."""
+    return math.log(number) if number > 0.0 else -math.inf
 
 
 @lru_cache(maxsize=16)
@@ -84,7 +88,7 @@ class Population:
     Attributes
     ----------
     weight_part, bias_part : (n,) float64
-        ẑ_i = √(q̂ − σ_b²) · weight_part + σ_b · bias_part.
+        ẑ_i = √(q̂ − σ_b²) · weight_part + σ_b · bias_part; a bias part of one zero: ẑ_i = √q̂ · weight_part.
     mean, second : (n,) float64
         E ξ_i, E ξ_i².
     """
@@ -94,10 +98,9 @@ class Population:
     mean: np.ndarray
     second: np.ndarray
 
-    @property
-    def constant(self) -> bool:
-        """Whether all nodes have the same moments, as under a law that is blind to the data."""
-        return bool(self.mean.min() == self.mean.max() and self.second.min() == self.second.max())
+    def split(self, bias_variance: float) -> float:
+        """Return the variance of the bias part: 0 where the population does not tell biases from weights."""
+        return bias_variance if self.bias_part.size > 1 else 0.0
 
     def same(self, other: Population) -> bool:
         """Return whether the moments are equal to 1e-11."""
@@ -140,8 +143,11 @@ def population(law: Method, nodes: Nodes, log_variance: float, mask: Population 
     else:
         read = apply(nodes.phi, z) * _deterministic(law, mask)
     shape = (nodes.size, 1) if law.claims.side == "inner" else (1, nodes.size)
-    mean, spread = law.marginal_moments(read, np.ones(shape))
-    return Population(own, np.zeros(1), np.asarray(mean), np.asarray(spread + mean**2))
+    # Activations that all but vanish (GELU's left tail) have scales beyond the range, and squares of 0 beside them.
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, spread = law.marginal_moments(read, np.ones(shape))
+        second = np.asarray(spread + mean**2)
+    return Population(own, np.zeros(1), np.asarray(mean), np.where(np.isnan(second), 0.0, second))
 
 
 def _deterministic(law: Method, mask: Population | None) -> np.ndarray | float:

@@ -26,7 +26,7 @@ from approxmm.propagation.kernels import (
     second_moment,
     slope_moment,
 )
-from approxmm.propagation.meanfield_law import LOG_RANGE, LawTable, Nodes, Population, diverges, population
+from approxmm.propagation.meanfield_law import LOG_RANGE, LawTable, Nodes, Population, diverges, log, population
 
 __all__ = ["Pair", "Passed", "Site", "State", "input_pair", "product"]
 
@@ -58,7 +58,7 @@ class Pair(NamedTuple):
         half = 0.5 * (self.log_estimate - self.log_exact)
         if not math.isfinite(half) or abs(half) > LOG_RANGE:
             return max(self.log_exact, self.log_estimate)
-        return self.log_exact + _log(math.expm1(half) ** 2 + 2.0 * math.exp(half) * max(0.0, 1.0 - self.cosine))
+        return self.log_exact + log(math.expm1(half) ** 2 + 2.0 * math.exp(half) * max(0.0, 1.0 - self.cosine))
 
 
 class Passed(NamedTuple):
@@ -79,13 +79,9 @@ class Passed(NamedTuple):
     slopes: Pair
 
 
-def _log(number: float) -> float:
-    return math.log(number) if number > 0.0 else -math.inf  # (log ∞ is ∞)
-
-
 def product(pair: Pair, weight_variance: float, bias_variance: float) -> State:
     """Return the state of z = a W + b for inputs described by `pair`, with σ_w² and σ_b²."""
-    log_w, log_b = _log(weight_variance), _log(bias_variance)
+    log_w, log_b = log(weight_variance), log(bias_variance)
     log_q = float(np.logaddexp(log_w + pair.log_exact, log_b))
     log_q_hat = float(np.logaddexp(log_w + pair.log_estimate, log_b))
     if pair.cosine == 1.0 and log_q == log_q_hat:
@@ -102,7 +98,7 @@ def input_pair(x: np.ndarray, law: Method | None) -> Pair:
     peak = float(np.abs(x).max())
     unit = x / peak if peak > 0.0 else x
     norm = float(unit @ unit) / x.size
-    log_norm = _log(norm) + 2.0 * _log(peak)
+    log_norm = log(norm) + 2.0 * log(peak)
     unit = unit / math.sqrt(norm) if norm > 0.0 else unit
     base = Pair(log_norm, log_norm, 1.0)
     if law is None or log_norm == -math.inf:
@@ -123,8 +119,8 @@ def _edge(phi: Activation, log_q: float) -> tuple[float, float]:
 
 def _log_second(phi: Activation, log_q: float) -> float:
     """Return log E φ(z)² for z of variance exp(log_q), by a power law where that is out of range."""
-    if -LOG_RANGE <= log_q <= LOG_RANGE:
-        return _log(second_moment(phi, math.exp(log_q)))
+    if abs(log_q) <= LOG_RANGE:
+        return log(second_moment(phi, math.exp(log_q)))
     bound = math.copysign(LOG_RANGE, log_q)
     value, power = _edge(phi, bound)
     return value if power == 0.0 else value + power * (log_q - bound)
@@ -144,13 +140,13 @@ class _Scales(NamedTuple):
 
     def sampled(self, moments: Population, bias_variance: float) -> np.ndarray:
         """Return ẑ of the nodes of a population."""
-        shared = min(bias_variance / self.q_hat, 1.0)
+        shared = min(moments.split(bias_variance) / self.q_hat, 1.0)
         own = math.sqrt(self.q_hat * (1.0 - shared)) * moments.weight_part
         return np.asarray(own + math.sqrt(self.q_hat * shared) * moments.bias_part)
 
     def exact_given(self, moments: Population, bias_variance: float) -> tuple[np.ndarray, float]:
         """Return mean and standard deviation of z given what the population knows of each node."""
-        f, f_hat = min(bias_variance / self.q, 1.0), min(bias_variance / self.q_hat, 1.0)
+        f, f_hat = (min(moments.split(bias_variance) / q, 1.0) for q in (self.q, self.q_hat))
         own = math.sqrt((1.0 - f) * (1.0 - f_hat))
         rho = max(-1.0, min(1.0, (self.rho - math.sqrt(f * f_hat)) / own)) if own > 0.0 else 0.0
         root = math.sqrt(self.q * (1.0 - f))
@@ -170,11 +166,13 @@ def _weighted(base: Pair, moments: Population | None, values: np.ndarray, expect
     with np.errstate(over="ignore"):  # a law may weight what it hardly ever draws without bound
         growth = float(moments.second @ squares) / total if total > 0.0 else float(moments.second.mean())
     if growth <= 0.0 or math.isinf(growth):
-        return Pair(base.log_exact, _log(growth), 0.0)
-    cosine, lacking = base.cosine, (moments.mean - 1.0) * values
-    if lacking.any() and total > 0.0 and base.log_exact > -math.inf:
+        return Pair(base.log_exact, log(growth), 0.0)
+    cosine = base.cosine
+    if ((moments.mean - 1.0) * values).any() and total > 0.0 and base.log_exact > -math.inf:
+        # Only what varies about the mean scale is left to the sample.
+        centre = float(moments.mean @ squares) / total
         norms = math.exp(0.5 * base.log_exact) * math.sqrt(total / values.size)
-        cosine += float((lacking * expected).mean()) / norms
+        cosine = centre * cosine + float(((moments.mean - centre) * values * expected).mean()) / norms
     return Pair(base.log_exact, base.log_estimate + math.log(growth), max(-1.0, min(1.0, cosine / math.sqrt(growth))))
 
 
@@ -228,7 +226,7 @@ class Site:
 
     def unbiased(self, state: State) -> bool:
         """Return whether E ξ = 1 wherever a node has something to give."""
-        _, both = self.laws(state)
+        both = self.laws(state)[1]
         if both is None:
             return True
         values = self.node_values(state, both)[0]
@@ -259,14 +257,14 @@ class Site:
 
     def _activated(self, state: State, at: _Scales) -> tuple[Pair, Pair]:
         """Return the pair of φ within range, and the factor (in logarithms) of what lies beyond."""
-        logs = [_log(second_moment(self.phi, q)) for q in (at.q, at.q_hat)]
+        logs = [log(second_moment(self.phi, q)) for q in (at.q, at.q_hat)]
         if state.rho == 1.0 and at.q == at.q_hat:
             cosine = 1.0
         elif -math.inf in logs:
             cosine = 0.0
         else:
             cosine = max(-1.0, min(1.0, cross_moment(self.phi, *at) / math.exp(0.5 * (logs[0] + logs[1]))))
-        beyond = [_log_second(self.phi, log) - inside for log, inside in zip(state[:2], logs, strict=True)]
+        beyond = [_log_second(self.phi, at) - inside for at, inside in zip(state[:2], logs, strict=True)]
         return Pair(logs[0], logs[1], cosine), Pair(beyond[0], beyond[1], 1.0)
 
     def _outputs(self, base: Pair, moments: Population | None, at: _Scales) -> Pair:
@@ -278,7 +276,7 @@ class Site:
         return _weighted(base, moments, values, expected)
 
     def _slopes(self, state: State, moments: Population | None, at: _Scales) -> Pair:
-        logs = [_log(slope_moment(self.phi, q, q, 1.0)) for q in (at.q, at.q_hat)]
+        logs = [log(slope_moment(self.phi, q, q, 1.0)) for q in (at.q, at.q_hat)]
         cosine = 1.0
         if state.rho != 1.0 or at.q != at.q_hat:
             norm = math.exp(0.5 * (logs[0] + logs[1]))

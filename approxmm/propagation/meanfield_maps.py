@@ -1,14 +1,14 @@
 """What one layer of a sampled wide network does, and where depth leads: growth, fixed points, depth scales.
 
-With E ŷ² multiplied by g = E[m₂ φ(ẑ)²]/E φ(ẑ)² in every layer (`growth_factor`), the norm of a network with positively
-homogeneous activation and no biases grows like g^k for ever, while its direction settles at the correlation
+With E ŷ² multiplied by g = E[m₂ φ(ẑ)²]/E φ(ẑ)² in every layer (`growth_factor`), the norm of a network with
+positively homogeneous activation and no biases grows like g^k for ever, while its direction settles at the
+correlation
 
     ρ* = f(ρ*)/√g         (unbiased laws; f the activation's kernel, f(ρ) = (√(1−ρ²) + ρ(π − arccos ρ))/π for ReLU)
 
 which is approached like χ^k, χ = dρ′/dρ at ρ*. Bounded activations have fixed points of the norms too. 1/|log χ| is
-the depth scale of
-Schoenholz et al. 2017 with the sampling noise included. At g = 1 and the edge of chaos χ = 1 and correlations
-decay no faster than a power; any sampling noise makes ρ* < 1 and χ < 1: there is no critical point left.
+the depth scale of Schoenholz et al. 2017 with the sampling noise included. At g = 1 and the edge of chaos χ = 1 and
+correlations decay no faster than a power; any sampling noise makes ρ* < 1 and χ < 1: there is no critical point left.
 """
 
 from __future__ import annotations

@@ -2,35 +2,28 @@
 
 At width n the three numbers of a layer are averages over n nodes, so they fluctuate from network to network, and
 expectations of what is not linear in them shift. Given the layer before, and scales independent between nodes, the
-averages
-of T = (a², (ξ â)², a ξ â) have the covariance
+averages of T = (a², (ξ â)², a ξ â) have the covariance
 
     C/n,   C = E T Tᵀ − E T E Tᵀ,
 
 for the exact norm alone Var(q)/q² = (E φ⁴/(E φ²)² − 1)/n (5/n a layer for ReLU). The triple y = (log q, log q̂, ρ) of
-a layer is
-taken as Gaussian over networks, with mean m and covariance S. A layer maps them by
+a layer is taken as Gaussian over networks, with mean m and covariance S. A layer maps them by
 
     m ← E_y[f(y) + h(y)/n],   S ← Cov_y[f(y)] + E_y[D C Dᵀ]/n,
 
 f the mean field, D the derivative of y by the averages, h their second-order term (for log q it is −C₁₁/2), and E_y
-the six-point
-cubature rule, which is exact to the order that is kept. Ratios of expectations then follow from the moments of
-lognormal
-variables: norms of products of random matrices are nearly lognormal, which is why the figures stay good where
-S is no longer small. For positively homogeneous activations without biases and laws that are blind to the data,
-E q and E q̂ have no correction of this order, and the whole of it is that of E κ, about −κ Var(log q̂/q)/8.
+the six-point cubature rule, which is exact to the order that is kept. Ratios of expectations then follow from the
+moments of lognormal variables: norms of products of random matrices are nearly lognormal, which is why the figures
+stay good where S is no longer small. For positively homogeneous activations without biases and laws that are blind to
+the data, E q and E q̂ have no correction of this order, and the whole of it is that of E κ, about −κ Var(log q̂/q)/8.
 
 Fourth moments of scales are not part of a law here; those of a two-valued scale with the same mean and second moment
-are taken,
-E ξ³ = m₂²/m₁ and E ξ⁴ = m₂³/m₁². That is exact for masks and Horvitz–Thompson weights, and the least possible
-for others (draws with replacement have up to twice as much).
+are taken, E ξ³ = m₂²/m₁ and E ξ⁴ = m₂³/m₁². That is exact for masks and Horvitz–Thompson weights, and the least
+possible for others (draws with replacement have up to twice as much).
 
 Not claimed: terms of order 1/n²; covariances of scales between nodes (small negative ones of fixed sample sizes, and
-those of masks
-that share hyperplanes, which are not small: a hash table's active set changes its size as a whole); the O(1/√n)
-scatter of
-weight norms, which enters moments by O(1/n); gradients.
+those of masks that share hyperplanes, which are not small: a hash table's active set changes its size as a whole);
+the O(1/√n) scatter of weight norms, which enters moments by O(1/n); gradients.
 """
 
 from __future__ import annotations
@@ -56,8 +49,9 @@ _Moments = tuple[np.ndarray, np.ndarray]  # mean (3,) and covariance (3, 3) of (
 def finite_width(field: MeanField, x: np.ndarray | None) -> Iterator[tuple[Pair, Pair] | None]:
     """Yield each layer's pre-activation and output with their leading finite-width corrections.
 
-    None from the layer on where one layer alone makes a norm fluctuate by as much as its mean, as laws do whose
-    scales have no finite fourth moment, or where a norm is 0: nothing is claimed of such networks at this width.
+    None from the layer on where nothing is claimed of such networks at this width: one layer alone makes a norm
+    fluctuate by as much as its mean (scales without a finite fourth moment), nodes share a random build, or a norm
+    is 0.
 
     Parameters
     ----------
@@ -67,7 +61,10 @@ def finite_width(field: MeanField, x: np.ndarray | None) -> Iterator[tuple[Pair,
     """
     depth, moments = field.ensemble.depth, _first(field, x)
     for layer in range(1, depth + 1):
-        if not (np.isfinite(moments[0]).all() and np.isfinite(moments[1]).all()):
+        law = field.plan[layer - 1]
+        # Shared hyperplanes make norms fluctuate at any width.
+        shared = law is not None and law.claims.random_build
+        if shared or not (np.isfinite(moments[0]).all() and np.isfinite(moments[1]).all()):
             yield from [None] * (depth - layer + 1)
             return
         states, site, size = _states(moments), field.site(layer), field.ensemble.widths[layer]

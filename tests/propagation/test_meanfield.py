@@ -17,7 +17,7 @@ from approxmm.activations import ACTIVATIONS
 from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods import get_method
 from approxmm.network import Network
-from approxmm.propagation import Ensemble, Task, growth_factor, layer_map, mean_field, plot_maps, propagate
+from approxmm.propagation import Ensemble, Task, growth_factor, kernels, layer_map, mean_field, plot_maps, propagate
 from approxmm.propagation.meanfield_law import LawTable, Nodes, population, standard_nodes
 
 UNIFORM = {"probabilities": "uniform"}
@@ -216,6 +216,21 @@ def test_ensemble_matches_the_networks_it_describes():
         Ensemble.random([5, 5], init="none")
     with pytest.raises(InputError, match="widths="):
         Ensemble((5,))
+
+
+def test_biases_enter_biased_laws_once():
+    """Unscaled dropout keeps p of the cross moment and of the second moment, with biases as without."""
+    keep, stack = 0.25, Ensemble((80,) * 4, "tanh", 2.25, 0.5)
+    pre, layer = None, None
+    for layer in mean_field(stack, get_method("dropout", keep, scaled=False), sample_output=True).layers[:2]:
+        pre = layer.pre_activation
+    q = 2.25 * kernels.second_moment(ACTIVATIONS["tanh"], 2.75) + 0.5
+    q_hat = 0.5 + keep * (q - 0.5)  # and κ is the same
+    assert pre.norm_ratio == pytest.approx(q_hat / q, rel=1e-12)
+    assert pre.cosine == pytest.approx(math.sqrt(q_hat / q), rel=1e-12)
+    exact, sampled = (kernels.second_moment(ACTIVATIONS["tanh"], v) for v in (q, q_hat))
+    cross = keep * kernels.cross_moment(ACTIVATIONS["tanh"], q, q_hat, math.sqrt(q_hat / q))
+    assert layer.output.cosine == pytest.approx(cross / math.sqrt(exact * keep * sampled), rel=1e-4)
 
 
 def test_random_masks_before_probabilities_of_the_input():
