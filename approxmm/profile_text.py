@@ -32,11 +32,11 @@ def _gradient_lines(profile: ErrorProfile) -> list[str]:
     for layer in (profile.layers[at] for at in _chosen(profile.depth)):
         if layer.delta is not None and layer.weight_gradient is not None:
             figures = layer.weight_gradient
-            bias = layer.extra.get("gradient_bias", math.nan)
+            bias = f"{layer.extra['gradient_bias']:.4g}" if "gradient_bias" in layer.extra else "–"
             lines.append(
                 f"{layer.layer:5d}  {_number(figures.relative_error, figures.log10_relative_error, 6):>14}  "
                 f"{_interval(figures):24}  {figures.cosine:6.4f}  "
-                f"{_number(layer.delta.relative_error, layer.delta.log10_relative_error, 4):>11}  {bias:13.4g}"
+                f"{_number(layer.delta.relative_error, layer.delta.log10_relative_error, 4):>11}  {bias:>13}"
             )
     header = "layer  gradient error  95 % interval             cosine  delta error  gradient bias"
     return [header, *lines] if lines else []

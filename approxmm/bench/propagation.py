@@ -14,12 +14,13 @@ from approxmm.data import load_data
 from approxmm.methods import get_method
 from approxmm.network import Network
 from approxmm.parallel import available_workers
-from approxmm.propagation import error_form, simulate
+from approxmm.propagation import closure, error_form, simulate
 from approxmm.random import Stream, generator, make_key
 
 __all__ = ["propagation_benchmarks"]
 
 _WIDTH, _LAYERS = 1000, 64
+_IMAGES = 10_000
 _LONG = 5  # timings of what takes seconds, at most
 _DIGITS_WIDTHS = (64, 200, 200, 200, 200, 10)
 
@@ -35,7 +36,7 @@ def propagation_benchmarks(pairs: int = 15, progress: Callable[[str], None] | No
         Called with the name of each finished comparison.
     """
     results = []
-    for run in (_adjoint, _all_digits, _simulation):
+    for run in (_adjoint, _all_digits, _simulation, _closure):
         for result in run(pairs):
             results.append(result)
             if progress is not None:
@@ -131,3 +132,25 @@ def _simulation(pairs: int) -> Iterator[Comparison]:
             target=0.7,
             pairs=min(pairs, _LONG),
         )
+
+
+def _closure(pairs: int) -> Iterator[Comparison]:
+    """Variances through a ReLU network for many inputs, against the two products a layer that they take at least."""
+    network = Network.random([784, *[_WIDTH] * 8], activation="relu")
+    x = np.abs(generator(make_key(3, Stream.INPUTS)).standard_normal((_IMAGES, 784)))
+    rows, out = np.abs(generator(make_key(4, Stream.INPUTS)).standard_normal((2, _IMAGES, _WIDTH)))
+    method = get_method("dropout", 0.5)
+
+    def products() -> None:
+        for W in network.weights:
+            for _ in range(2):
+                np.matmul(rows[:, : len(W)], W, out=out)
+
+    yield compare(
+        f"closure, diagonal: dropout 50%, {_IMAGES} inputs of 784 through 8 layers of {_WIDTH}",
+        partial(closure, network, method, x, sample_output=True),
+        f"16 products {_IMAGES} × {_WIDTH} · {_WIDTH} × {_WIDTH}, same BLAS",
+        products,
+        threads=available_workers(),
+        pairs=min(pairs, 3),
+    )

@@ -49,6 +49,8 @@ from approxmm.cli.stack import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from approxmm.methods import Method
     from approxmm.network import Network
     from approxmm.profile import ErrorProfile
@@ -109,9 +111,7 @@ def propagate(
     described = None if network is not None else describe_ensemble(given, width, depth, activation, init)
     report = _Report(law, network, seed, plot, csv, as_json, quiet)
     if described is not None and engine == "meanfield":  # needs no weights, however deep and wide the stack
-        from approxmm.propagation import mean_field
-
-        report.write(described, [], {engine: mean_field(described, law, given, sample_output=everything)}, {})
+        report.write(described, [], {engine: _wide(described, law, given, everything, gradient, forward)}, {})
         return
     simulation = {
         "trials": trials,
@@ -134,6 +134,20 @@ def propagate(
         simulation["progress"] = _trials_of(advance)
         profiles, missing = run(Task(stack, law, x, everything, simulation, described), engine)
     report.write(stack, notes, profiles, missing)
+
+
+def _wide(
+    ensemble: Ensemble,
+    law: Method | list[Method | None],
+    inputs: np.ndarray | None,
+    sample_output: bool,
+    gradient: str | None,
+    forward: str,
+) -> ErrorProfile:
+    from approxmm.propagation import mean_field
+
+    options = {"gradients": gradient is not None, "exact_forward": forward == "exact"}
+    return mean_field(ensemble, law, inputs, sample_output=sample_output, **options)
 
 
 def _layer_methods(name: str, budget: str, options: dict[str, Any]) -> Method | list[Method | None]:

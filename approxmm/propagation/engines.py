@@ -46,11 +46,22 @@ class Task:
     ensemble: Ensemble | None = None
 
 
+def _forward_only(task: Task, engine: str) -> None:
+    """Refuse an exact forward pass, which leaves an engine without gradients nothing to answer."""
+    if task.simulation.get("forward", "sampled") == "exact":
+        raise NotAvailableError(
+            f"engine={engine!r} has no gradients, and an exact forward pass makes no other error; "
+            "use meanfield or simulate, or a sampled forward pass"
+        )
+
+
 def _exact(task: Task) -> ErrorProfile:
+    _forward_only(task, "exact")
     return exact_moments(task.network, task.method, task.inputs, sample_output=task.sample_output)
 
 
 def _prediction(task: Task) -> ErrorProfile:
+    _forward_only(task, "onestep")
     return predict_compounding(
         task.network,
         task.method,
@@ -62,10 +73,18 @@ def _prediction(task: Task) -> ErrorProfile:
 
 def _mean_field(task: Task) -> ErrorProfile:
     stack = task.network if task.ensemble is None else task.ensemble
-    return mean_field(stack, task.method, task.inputs, sample_output=task.sample_output)
+    return mean_field(
+        stack,
+        task.method,
+        task.inputs,
+        sample_output=task.sample_output,
+        gradients=task.simulation.get("gradient") is not None,
+        exact_forward=task.simulation.get("forward") == "exact",
+    )
 
 
 def _closure(task: Task) -> ErrorProfile:
+    _forward_only(task, "closure")
     # Full covariances while they cost little: products of n × n matrices for every input.
     cubes = len(np.atleast_2d(task.inputs)) * sum(W.shape[0] * W.shape[1] * max(W.shape) for W in task.network.weights)
     return closure(
