@@ -165,7 +165,9 @@ def _averaged(pairs: Sequence[Pair]) -> Metrics:
         _log_mean([getattr(pair, name) for pair in pairs]) for name in ("log_exact", "log_estimate", "log_error")
     )
     middle = 0.5 * (exact + estimate)
-    cosines = [p.cosine * math.exp(min(0.0, 0.5 * (p.log_exact + p.log_estimate) - middle)) for p in pairs]
+    if math.isinf(middle):
+        return metrics_from_logs(exact, estimate, 0.0, error)
+    cosines = [p.cosine * math.exp(0.5 * (p.log_exact + p.log_estimate) - middle) for p in pairs]
     return metrics_from_logs(exact, estimate, sum(cosines) / len(cosines), error)
 
 

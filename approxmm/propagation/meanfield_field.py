@@ -57,19 +57,20 @@ class MeanField:
             self._sites[key] = Site(phi, size, fan_in, bias, mask, scale, exact_forward=self.exact_forward)
         return self._sites[key]
 
-    def start(self, x: np.ndarray | None) -> Pair:
-        """Return the pair of the first product's inputs, after its scales."""
+    def start(self, x: np.ndarray | None) -> tuple[Pair, Pair]:
+        """Return the pair of the first product's inputs, after its scales, forward and in the weight gradient."""
         if x is None:
-            return self.site(0).pass_on(State(0.0, 0.0, 1.0), gradients=False).scaled
-        law = None if self.exact_forward else _on(self.plan[0], "inner")
-        return input_pair(x, law)
+            passed = self.site(0).pass_on(State(0.0, 0.0, 1.0), gradients=False)
+            return passed.scaled, passed.entering
+        entering = input_pair(x, _on(self.plan[0], "inner"))
+        return input_pair(x, None) if self.exact_forward else entering, entering
 
     def forward(self, x: np.ndarray | None, *, gradients: bool) -> Iterator[tuple[Pair, State, Passed]]:
-        """Yield each layer's incoming pair, its state, and what its site makes of it.
+        """Yield what enters each layer's weight gradient, its state, and what its site makes of it.
 
         States that come back exactly (fixed points) are looked up.
         """
-        incoming = self.start(x)
+        incoming, entering = self.start(x)
         known: dict[tuple[Site, State], Passed] = {}
         for layer, (of_weights, of_biases) in enumerate(self.ensemble.variances, start=1):
             state, site = product(incoming, of_weights, of_biases), self.site(layer)
@@ -77,8 +78,8 @@ class MeanField:
                 known = {} if len(known) > 8 else known
                 known[site, state] = site.pass_on(state, gradients=gradients)
             passed = known[site, state]
-            yield incoming, state, passed
-            incoming = passed.scaled
+            yield entering, state, passed
+            incoming, entering = passed.scaled, passed.entering
 
     def layers(self, x: np.ndarray | None, *, gradients: bool) -> Iterator[tuple[Pair, ...]]:
         """Yield each layer's pairs: pre-activation, output and, if asked for, delta and weight gradient."""
@@ -92,9 +93,9 @@ class MeanField:
             delta = delta.times(steps[k - 1][2].slopes)
             deltas.append(delta)
         deltas.reverse()
-        for k, (incoming, state, passed) in enumerate(steps):
+        for k, (entering, state, passed) in enumerate(steps):
             pairs = (Pair(*state), passed.output)
-            yield (*pairs, deltas[k], incoming.times(deltas[k])) if gradients else pairs
+            yield (*pairs, deltas[k], entering.times(deltas[k])) if gradients else pairs
 
 
 def _on(law: Method | None, side: str) -> Method | None:

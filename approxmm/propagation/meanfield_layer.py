@@ -72,11 +72,14 @@ class Passed(NamedTuple):
         After the next product's scales too.
     slopes : Pair
         The factor of gradients on their way back: φ′, mask and scales.
+    entering : Pair
+        What enters the next product's weight gradient: as `scaled`, also where the forward pass is exact.
     """
 
     output: Pair
     scaled: Pair
     slopes: Pair
+    entering: Pair
 
 
 def product(pair: Pair, weight_variance: float, bias_variance: float) -> State:
@@ -247,13 +250,12 @@ class Site:
         mask, both = self.laws(state)
         at = _Scales.of(state)
         base, shift = self._activated(state, at)
-        if self.exact_forward or both is None:
-            output = scaled = base
-        else:
-            output = self._outputs(base, mask, at)
-            scaled = output if both is mask else self._outputs(base, both, at)
-        output, scaled = output.times(shift), scaled.times(shift)
-        return Passed(output, scaled, self._slopes(state, both, at) if gradients else Pair(0.0, 0.0, 1.0))
+        output = self._outputs(base, mask, at)
+        entering = (output if both is mask else self._outputs(base, both, at)).times(shift)
+        slopes = self._slopes(state, both, at) if gradients else Pair(0.0, 0.0, 1.0)
+        if self.exact_forward:
+            return Passed(base.times(shift), base.times(shift), slopes, entering)
+        return Passed(output.times(shift), entering, slopes, entering)
 
     def _activated(self, state: State, at: _Scales) -> tuple[Pair, Pair]:
         """Return the pair of φ within range, and the factor (in logarithms) of what lies beyond."""

@@ -83,7 +83,7 @@ def _first(field: MeanField, x: np.ndarray | None) -> _Moments:
     """Return the moments of the first layer's triple."""
     site, size = field.site(0), field.ensemble.widths[0]
     covariance = _node_covariance(site, State(0.0, 0.0, 1.0)) / size if x is None else _input_covariance(field, x)
-    return _step(field.start(x), covariance, *field.ensemble.variances[0])
+    return _step(field.start(x)[0], covariance, *field.ensemble.variances[0])
 
 
 def _states(moments: _Moments) -> list[State]:

@@ -97,6 +97,20 @@ def test_only_gradients_sampled():
     profile = mean_field(Ensemble((100,) * 5), get_method("dropout", 0.5), exact_forward=True)
     assert [layer.output.relative_error for layer in profile.layers] == [0.0] * 4
     assert [layer.delta.relative_error for layer in profile.layers] == pytest.approx([7.0, 3.0, 1.0, 0.0], abs=1e-12)
+    # The mask of a layer's outputs scales what enters the next weight gradient too, as in the simulation.
+    gradients = [layer.weight_gradient.relative_error for layer in profile.layers]
+    assert gradients == pytest.approx([7.0, 7.0, 3.0, 1.0], abs=1e-12)
+    drawn = mean_field(Ensemble((100,) * 3), get_method("bernoulli", 0.5, probabilities="uniform"), exact_forward=True)
+    assert [layer.output.cosine for layer in drawn.layers] == [1.0] * 2
+
+
+def test_inputs_of_any_norms_are_averaged_by_their_norms():
+    """One layer, so nothing but the scales: every input has the cosine √p, and so has their average."""
+    x = np.random.default_rng(0).standard_normal((5, 50)) * np.array([[0.01], [0.5], [1.0], [3.0], [40.0]])
+    method = get_method("bernoulli", 0.25, probabilities="uniform")
+    figures = mean_field(Ensemble((50, 30)), method, x, sample_output=True).layers[0].output
+    assert figures.cosine == pytest.approx(0.5, rel=1e-12)
+    assert figures.norm_ratio == pytest.approx(4.0, rel=1e-12)
 
 
 @pytest.mark.parametrize("method", cases((0.25,)), ids=label)
