@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["closure_findings"]
 
 _LARGE, _LIMIT = 0.2, 0.05
+_NOTABLE = 1.25  # ratio from which differences are called larger or smaller
 
 
 def closure_findings(table: pd.DataFrame) -> list[str]:
@@ -63,21 +64,25 @@ def _why(table: pd.DataFrame) -> str:
     network = [table[key] for key in ("method", "options", "budget", "depth")]
     kept = (table["terms"].where(table["terms"] > 0) * table["budget"]).groupby(network).cummin()[known.index]
     return (
-        "The closure takes pre-activations as normal. They are not where sums have few terms: "
-        f"{_split(known['full_off'], kept, 'terms with noise that the budget leaves (fewest so far in the network)')}. "
-        "And they are skewed where many terms follow few common directions: "
-        f"{_split(known['full_off'], known['directions'], 'directions, (tr V)²/tr V²')}."
+        "The closure takes pre-activations as normal, which sums of few terms, and sums whose terms follow few common "
+        "directions, need not be. "
+        f"{_split(known['full_off'], kept, 'terms with noise that the budget leaves (fewest so far in the network)')} "
+        f"{_split(known['full_off'], known['directions'], 'directions of the noise, (tr V)²/tr V²')}"
     )
 
 
 def _split(off: pd.Series, cause: pd.Series, what: str) -> str:
-    """Return the differences in the quarter of the layers with the smallest `cause`, and in the others."""
+    """Say how differences in the quarter of the layers with the smallest `cause` compare with the others'."""
     edge = cause.quantile(0.25)
-    few, rest = off[cause <= edge], off[cause > edge]
+    few, rest = off[cause <= edge].abs(), off[cause > edge].abs()
+    nearly_all = few.quantile(0.9), rest.quantile(0.9)
+    verdict = "larger" if nearly_all[0] > _NOTABLE * nearly_all[1] else "not larger"
+    if nearly_all[1] > _NOTABLE * nearly_all[0]:
+        verdict = "smaller"
     return (
-        f"in the quarter of the layers with the fewest {what}, up to {edge:.1f}, nine in ten differences are below "
-        f"{few.abs().quantile(0.9):.1%} (median {few.median():+.1%}), in the others below "
-        f"{rest.abs().quantile(0.9):.1%} (median {rest.median():+.1%})"
+        f"Differences are {verdict} in the quarter of the layers with the fewest {what}, up to {edge:.1f}: nine in ten "
+        f"are below {nearly_all[0]:.1%} there (median {few.median():.1%}) and below {nearly_all[1]:.1%} elsewhere "
+        f"(median {rest.median():.1%})."
     )
 
 
