@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 
 from approxmm.data.files import open_binary
@@ -27,13 +29,14 @@ def read(source: Source) -> Reading:
         If the file is damaged, or its arrays are not those of a chain.
     """
     try:
-        from safetensors import deserialize
+        import safetensors
     except ImportError as error:
         raise NotAvailableError(
             f'reading {source.name} needs the package safetensors; install it by pip install "approxmm[models]"'
         ) from error
     with open_binary(source.path, "a .safetensors file") as file:
         content = file.read()
+    deserialize = cast(Any, safetensors).deserialize  # typed in some versions only
     length = int.from_bytes(content[:8], "little")
     if length > min(_LONGEST_HEADER, len(content) - 8):
         raise DataError(
