@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from approxmm.cli.console import emit, guarded, progress_bar, text_table
+from approxmm.cli.console import emit, guarded, progress_bar, text_table, warn
 from approxmm.cli.kernels import kernel_note
 from approxmm.cli.options import AsJson, Debug, Quiet, Seed
 
@@ -15,7 +15,7 @@ __all__ = ["bench"]
 
 @guarded
 def bench(
-    name: Annotated[str | None, typer.Argument(help="methods or propagation; without it, all.")] = None,
+    name: Annotated[str | None, typer.Argument(help="methods, propagation or engine; without it, all.")] = None,
     pairs: Annotated[int, typer.Option(help="How often each pair is timed.")] = 15,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -41,7 +41,9 @@ def bench(
             done.append(finished)
             advance(len(done), len(done) + 1, finished)
 
-        results = run_benchmarks(name, pairs=pairs, progress=show)
+        results = run_benchmarks(
+            name, pairs=pairs, progress=show, left_out=lambda reason: warn(f"left out: {reason}", quiet=quiet)
+        )
     rows = [
         [
             r.name,
