@@ -138,7 +138,8 @@ def _closure(pairs: int) -> Iterator[Comparison]:
     """Variances through a ReLU network for many inputs, against the two products a layer that they take at least."""
     network = Network.random([784, *[_WIDTH] * 8], activation="relu")
     x = np.abs(generator(make_key(3, Stream.INPUTS)).standard_normal((_IMAGES, 784)))
-    rows, out = np.abs(generator(make_key(4, Stream.INPUTS)).standard_normal((2, _IMAGES, _WIDTH)))
+    rows = generator(make_key(4, Stream.INPUTS)).standard_normal((_IMAGES, max(_WIDTH, 784)))
+    out = np.empty((_IMAGES, _WIDTH))
     method = get_method("dropout", 0.5)
 
     def products() -> None:

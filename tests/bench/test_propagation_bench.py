@@ -48,6 +48,6 @@ def test_trials_that_a_precision_needs_do_reach_it():
 
 
 def test_names_of_benchmarks():
-    assert available_benchmarks() == ["methods", "propagation"]
-    with pytest.raises(InputError, match="choose one of methods, propagation"):
+    assert available_benchmarks() == ["methods", "propagation", "engine"]
+    with pytest.raises(InputError, match="choose one of methods, propagation, engine"):
         run_benchmarks("nothing")

@@ -131,7 +131,7 @@ def network_file(folder: Path) -> str:
         (["propagate", "--width", "8", "--plot", "x.doc", "--trials", "2"], ["x.doc", ".svg"]),
         (["train", "--data", "mnits"], ["mnits", "known are"]),
         (["train", "--data", "mnist", "--data-dir", "nowhere"], ["nowhere", "data fetch mnist"]),
-        (["train", "--optimizer", "sgdd"], ["optimizer='sgdd'", "sgd, adam"]),
+        (["train", "--optimizer", "sgdd"], ["optimizer='sgdd'", "sgd, momentum, nesterov, adagrad, adam"]),
         (["train", "-o", "{bad_npz}/x.npz"], ["cannot write", "bad.npz"]),
         (["report", "nowhere.toml"], ["nowhere.toml", "does not exist"]),
         (["report", "-o", "{bad_npz}/folder"], ["cannot write"]),

@@ -116,7 +116,7 @@ def test_training_shows_the_state_inputs_and_biases():
     network = Network.random([64, 30, 20, 10], seed=5)
     session = Session(network, get_method("subspace_screen", 0.5, rank=4, buffer=50), Sgd(0.05), 10, 5, np.float64)
     order, losses = session.epoch_order(len(digits.train), 0), np.zeros(8)
-    session.run(digits.train.x, digits.train.y, StepRange(order, 0, 8, 0), losses)
+    session.run(digits.train.x, digits.train.y, StepRange(order, 0, 8, 0, np.full(8, 0.05)), losses)
     state, trained = session.state, session.network()
     assert state.seen[:, 0].tolist() == [80, 80]
     np.testing.assert_array_equal(matrix_of(*part(state, RING, 0))[:30], digits.train.x[order[50:80]])
