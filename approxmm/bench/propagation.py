@@ -111,7 +111,7 @@ def _trials_for(network: Network, method: Any, x: np.ndarray, trials: int = 2000
 
 def _simulation(pairs: int) -> Iterator[Comparison]:
     """Against one product of all rows (trials × inputs) a layer: draws, scales and sums are what comes on top."""
-    depth, inputs, trials = 8, 20, 100
+    depth, inputs, trials = 8, 20, 400
     network = Network.random([_WIDTH] * (depth + 1), activation="relu")
     x = generator(make_key(1, Stream.INPUTS)).standard_normal((inputs, _WIDTH))
     rows = generator(make_key(2, Stream.INPUTS)).standard_normal((inputs * trials, _WIDTH))
@@ -121,7 +121,7 @@ def _simulation(pairs: int) -> Iterator[Comparison]:
         for W in network.weights:
             np.matmul(rows, W, out=out)
 
-    for name in ("dropout", "with_replacement"):
+    for name in ("dropout", "bernoulli", "with_replacement"):
         method = get_method(name, 0.1)
         yield compare(
             f"simulation: {name} 10%, {depth} layers of {_WIDTH}, {inputs} inputs × {trials} trials",
