@@ -25,7 +25,7 @@ class TrainingResult:
     network : Network
         The trained parameters.
     test_accuracy, validation_accuracy : float
-        With exact products.
+        With exact products, and test-time scaling where a method needs it (unscaled dropout).
     test_accuracy_sampled : float
         With the sampled products that were trained with.
     epochs : int

@@ -119,13 +119,16 @@ class Session:
         )
         return taken
 
-    def layers(self, x: np.ndarray, sampled: bool, item: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    def layers(
+        self, x: np.ndarray, sampled: bool, item: int, params: np.ndarray | None = None
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return views of every layer's (pre-activation, output) for a block of at most `batch` examples.
 
-        The views are overwritten by the next pass. `item` numbers the draw.
+        The views are overwritten by the next pass. `item` numbers the draw; `params` are the present ones by default.
         """
+        params = self.params if params is None else params
         key = Key(self.seed, Stream.PROBE, item, 0, 0)
-        forward(x, self.params, self.layout, self.phi, self.state, self.sampling(sampled), key, self.work, ALONE)
+        forward(x, params, self.layout, self.phi, self.state, self.sampling(sampled), key, self.work, ALONE)
         return [
             (units_of(self.work.pre, self.layout, k, len(x)), units_of(self.work.out, self.layout, k, len(x)))
             for k in range(self.depth)
@@ -136,11 +139,30 @@ class Session:
         for start in range(0, len(x), self.batch):
             yield slice(start, min(start + self.batch, len(x)))
 
+    def test_time_params(self) -> np.ndarray:
+        """Return the parameters for exact products at test time.
+
+        A law that is blind to the data and biased, such as unscaled dropout, makes every sampled unit smaller by a
+        known factor on average, and the network was trained for that: the weights that the unit meets are multiplied
+        by the factor (Srivastava et al. 2014). For all other laws these are the present parameters.
+        """
+        claims = self.method.claims
+        if claims.unbiased or claims.reads != "nothing":
+            return self.params
+        params = self.params.copy()
+        for k in range(self.sampled_layers):
+            W = weights_of(params, self.layout, k)
+            mean = self.method.scale_moments(np.ones(self.method.side_length(W)), W).mean
+            met = weights_of(params, self.layout, k + 1 if claims.side == "output" else k)
+            met *= mean[:, None].astype(self.dtype)
+        return params
+
     def predict(self, x: np.ndarray, sampled: bool = False) -> np.ndarray:
         """Return the predicted class of each row, (B,) int64, by exact products or by the training's sampled path."""
         result = np.empty(len(x), dtype=np.int64)
+        params = self.params if sampled else self.test_time_params()
         for number, rows in enumerate(self.blocks(x)):
-            result[rows] = self.layers(x[rows], sampled, item=number)[-1][1].argmax(axis=1)
+            result[rows] = self.layers(x[rows], sampled, number, params)[-1][1].argmax(axis=1)
         return result
 
     def accuracy(self, x: np.ndarray, y: np.ndarray, sampled: bool = False) -> float:

@@ -38,8 +38,8 @@ class Dropout(ImportanceLaw):
     scaled : bool
         True: kept nodes are scaled by 1/p, so the mask is unbiased. False, as first published: kept nodes pass
         unchanged, the mean of the scales is p, and the network is made for *test-time scaling*: evaluated with all
-        nodes kept and each output (or, the same, the next layer's weights) multiplied by `test_time_scale`. Not
-        claimed: that the training engine does so; its exact evaluation uses the weights as they are.
+        nodes kept and each output (or, the same, the next layer's weights) multiplied by `test_time_scale`, as the
+        training engine's exact evaluation does. The trained network that it returns holds the weights as they are.
     """
 
     name: ClassVar[str] = "dropout"

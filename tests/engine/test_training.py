@@ -222,6 +222,24 @@ def test_effective_ratio_is_active_sum_over_inactive_sum() -> None:
     assert second["ratio"] == pytest.approx(0.7 / 0.3)
 
 
+def test_unscaled_dropout_is_evaluated_with_test_time_scaling(digits: Dataset) -> None:
+    """In a linear network the scaled weights give the sampled outputs' mean; a network with raw weights does not."""
+    network = Network.random([64, 12, 9, 10], activation="linear", bias_std=0.2, seed=3)
+    law = get_method("dropout", 0.4, scaled=False)
+    session = Session(network, law, Sgd(), 20, 0, np.float64)
+    x = digits.validation.x[:20]
+    exact = session.layers(x, False, 0, session.test_time_params())[-1][1].copy()
+    scale = [law.test_time_scale(n) for n in (12, 9)]
+    a = x @ network.weights[0] + network.bias(1)
+    a = scale[0] * a @ network.weights[1] + network.bias(2)
+    np.testing.assert_allclose(exact, scale[1] * a @ network.weights[2] + network.bias(3), rtol=1e-10)
+    np.testing.assert_array_equal(session.predict(x), exact.argmax(axis=1))
+    assert (session.predict(x) != network.forward(x).argmax(axis=1)).any()
+    np.testing.assert_array_equal(session.params, Session(network, law, Sgd(), 20, 0, np.float64).params)
+    scaled = Session(network, get_method("dropout", 0.4), Sgd(), 20, 0, np.float64)
+    assert scaled.test_time_params() is scaled.params
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
