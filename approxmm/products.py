@@ -16,8 +16,9 @@ import numpy as np
 from approxmm._matrices import check_inner_sides, check_matrix, gathered_product
 from approxmm.errors import InputError
 from approxmm.methods.budget import Budget
-from approxmm.methods.contract import Cost, Method, select
+from approxmm.methods.contract import Cost, Method
 from approxmm.methods.draws import column_norms
+from approxmm.methods.operations import select
 from approxmm.methods.registry import available_methods, get_method, method_class
 from approxmm.random import Key, Stream, make_key
 

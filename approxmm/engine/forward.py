@@ -17,8 +17,8 @@ from approxmm.engine.dense import multiply
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
 from approxmm.engine.team import Team, barrier, share
 from approxmm.engine.workspace import Sampling, Workspace, entering, pack
-from approxmm.methods.contract import select
 from approxmm.methods.draws import column_norms
+from approxmm.methods.operations import select
 from approxmm.random import Key
 
 __all__ = ["COLUMNS", "forward"]

@@ -12,7 +12,7 @@ from approxmm.engine.forward import forward
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
 from approxmm.engine.team import Team, barrier, share
 from approxmm.engine.workspace import Sampling, Workspace
-from approxmm.methods.contract import observe, refresh
+from approxmm.methods.operations import observe, refresh
 from approxmm.random import Key, Stream
 
 __all__ = ["LOSS_LIMIT", "StepRange", "train_steps"]

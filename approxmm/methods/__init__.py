@@ -1,7 +1,17 @@
 """The sampling methods, one file each; see `approxmm.methods.contract` for what each provides."""
 
 from approxmm.methods.budget import Budget
-from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Method, observe, refresh, select
+from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Method
+from approxmm.methods.operations import (
+    SparseVector,
+    follow,
+    follow_node,
+    follows,
+    observe,
+    refresh,
+    select,
+    select_sparse,
+)
 from approxmm.methods.registry import available_methods, get_method, method_class
 from approxmm.methods.scale_moments import ScaleMoments
 
@@ -12,10 +22,15 @@ __all__ = [
     "ImportanceLaw",
     "Method",
     "ScaleMoments",
+    "SparseVector",
     "available_methods",
+    "follow",
+    "follow_node",
+    "follows",
     "get_method",
     "method_class",
     "observe",
     "refresh",
     "select",
+    "select_sparse",
 ]

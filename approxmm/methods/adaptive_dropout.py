@@ -15,7 +15,8 @@ from approxmm.compile import compiled
 from approxmm.errors import InputError
 from approxmm.methods._rows import keep_all, positive_ratios
 from approxmm.methods._standout import fill_standout
-from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome, refresh, select
+from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome
+from approxmm.methods.operations import refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform
 

@@ -19,7 +19,8 @@ from approxmm.methods._lsh import HashMethod, query_theta
 from approxmm.methods._query import unit_query
 from approxmm.methods._rows import keep_all
 from approxmm.methods.budget import Budget
-from approxmm.methods.contract import Claims, Cost, refresh, select
+from approxmm.methods.contract import Claims, Cost
+from approxmm.methods.operations import refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 

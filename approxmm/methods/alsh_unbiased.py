@@ -25,7 +25,8 @@ from approxmm.methods._packed import Packed, matrix_of, pack
 from approxmm.methods._query import unit_query
 from approxmm.methods._rows import keep_all
 from approxmm.methods.budget import Budget
-from approxmm.methods.contract import Claims, Cost, refresh, select
+from approxmm.methods.contract import Claims, Cost
+from approxmm.methods.operations import refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 

@@ -16,14 +16,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from approxmm.compile import compiled
-from approxmm.dispatch import generic
 from approxmm.errors import NotAvailableError
 from approxmm.methods.budget import Budget
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 
-__all__ = ["Claims", "Cost", "ImportanceLaw", "Method", "Outcome", "observe", "refresh", "select"]
+__all__ = ["Claims", "Cost", "ImportanceLaw", "Method", "Outcome"]
 
 Outcome = tuple[Fraction, tuple[Fraction, ...]]
 Side = Literal["inner", "output"]
@@ -98,76 +96,6 @@ class Cost:
     def total(self) -> float:
         """All multiplications."""
         return self.product + self.selection + self.upkeep
-
-
-@generic
-def select(state: Any, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray) -> int:  # type: ignore[empty-body]
-    """Draw the items that are computed, and their scales (compiled; dispatched on the state's class).
-
-    Parameters
-    ----------
-    state : NamedTuple
-        From `Method.build`.
-    layer : int
-        Position of the product in the list given to `build`, from 0.
-    x : 1-D float array
-        What the law reads (see `Claims.reads`): the input or the pre-activation of one example. A law that reads
-        nothing is given an array of its side's length.
-    key : Key
-        What the draw is for.
-    index : (size,) int64 array, written
-        Active items, increasing, each once.
-    scale : (size,) float array, written
-        Their scales.
-
-    Returns
-    -------
-    int
-        Number of active items.
-    """
-
-
-@generic
-def refresh(state: Any, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
-    """Bring the state up to date after the items `changed` of the sampled side got new weights (compiled).
-
-    Parameters
-    ----------
-    state : NamedTuple
-        From `Method.build`; its arrays are updated in place.
-    layer : int
-        As for `select`.
-    weights : (n, m) float array
-        The new weights.
-    changed : int64 array
-        Rows (inner side) or columns (output side) that changed.
-    """
-
-
-@generic
-def observe(state: Any, layer: int, inputs: np.ndarray, bias: np.ndarray) -> None:
-    """Show the state what a product was given (compiled); `refresh` then makes use of it.
-
-    Called by one thread at a time: in training after every step, in a simulation once, with the exact activations,
-    before any draw. States that need nothing of it register nothing.
-
-    Parameters
-    ----------
-    state : NamedTuple
-        From `Method.build`; its arrays are updated in place.
-    layer : int
-        As for `select`.
-    inputs : (B, n) float array
-        The latest inputs of the product.
-    bias : (m,) float array
-        The layer's present bias.
-    """
-
-
-@observe.register(object)
-@compiled
-def observe_nothing(state: Any, layer: int, inputs: np.ndarray, bias: np.ndarray) -> None:
-    """Do nothing: most laws are a function of what they read when they draw."""
 
 
 @dataclass(frozen=True)

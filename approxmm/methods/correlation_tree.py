@@ -14,7 +14,8 @@ from approxmm.compile import compiled
 from approxmm.errors import InputError
 from approxmm.methods._packed import Packed, pack, vector_of
 from approxmm.methods.budget import Budget
-from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome, refresh, select
+from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome
+from approxmm.methods.operations import refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 from approxmm.trees import MaxTrees, allocate_trees, firing_threshold, leaves_above, rebuild_tree

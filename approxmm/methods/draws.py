@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.methods.contract import select
+from approxmm.methods.operations import select
 from approxmm.random import Key
 
 __all__ = ["column_norms", "fill_scales"]

@@ -11,7 +11,8 @@ import numpy as np
 
 from approxmm.compile import compiled
 from approxmm.methods.budget import Budget
-from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome, refresh, select
+from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Outcome
+from approxmm.methods.operations import refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 

@@ -16,7 +16,8 @@ from approxmm.methods._basis import follow_subspace, orthonormalise
 from approxmm.methods._packed import Packed, matrix_of, pack, vector_of
 from approxmm.methods._query import unit_query
 from approxmm.methods._rows import keep_all
-from approxmm.methods.contract import Claims, Cost, Method, observe, refresh, select
+from approxmm.methods.contract import Claims, Cost, Method
+from approxmm.methods.operations import observe, refresh, select
 from approxmm.random import Key, Stream, generator, make_key
 
 __all__ = ["SubspaceScreen"]

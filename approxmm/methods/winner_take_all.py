@@ -13,7 +13,8 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.methods._rows import RowSampler, fill_importance, keep_all, norm_table, positive_ratios, refresh_row_norms
 from approxmm.methods.bernoulli import fill_keep_probabilities, keep_probabilities
-from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
+from approxmm.methods.contract import Claims, Cost, Outcome
+from approxmm.methods.operations import refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.methods.with_replacement import count_draws, multinomial_outcomes
 from approxmm.random import Key

@@ -17,7 +17,8 @@ from approxmm.compile import compiled
 from approxmm.methods._pivotal import fill_pivotal, joint_inclusion, pivotal_samples
 from approxmm.methods._rows import RowSampler, fill_importance, keep_all, norm_table, positive_ratios, refresh_row_norms
 from approxmm.methods.bernoulli import fill_keep_probabilities, keep_probabilities
-from approxmm.methods.contract import Claims, Cost, Outcome, refresh, select
+from approxmm.methods.contract import Claims, Cost, Outcome
+from approxmm.methods.operations import refresh, select
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key, fill_uniform
 

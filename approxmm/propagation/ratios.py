@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from approxmm.errors import InputError
-from approxmm.methods.contract import Method, observe, refresh
+from approxmm.methods.contract import Method
 from approxmm.methods.draws import fill_scales
+from approxmm.methods.operations import observe, refresh
 from approxmm.network import Network
 from approxmm.parallel import map_in_order
 from approxmm.profile import ErrorProfile, LayerError, Metrics

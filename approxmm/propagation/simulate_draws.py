@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from approxmm.methods.contract import Method, observe, refresh
+from approxmm.methods.contract import Method
+from approxmm.methods.operations import observe, refresh
 from approxmm.network import Network
 from approxmm.propagation.memory import Space
 from approxmm.propagation.plan import Plan
