@@ -18,6 +18,7 @@ import numpy as np
 from approxmm.bench.timing import Comparison, summarise_pairs
 from approxmm.data import load_data
 from approxmm.engine.optimizers import Adam, Optimizer, Sgd
+from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
 from approxmm.engine.steps import StepRange
 from approxmm.errors import ApproxmmError, MissingError
@@ -119,9 +120,8 @@ def _stepper(case: _Case, examples: _Examples) -> Callable[[int], float]:
 
     x, y = examples
     network = Network.random(case.widths, dtype=np.float32)
-    session = Session(
-        network, get_method(case.method, case.budget), case.optimizer, case.batch, 0, np.float32, case.threads
-    )
+    method = get_method(case.method, case.budget)
+    session = Session(network, Recipe(method, case.optimizer, batch=case.batch, threads=case.threads))
     order, per_epoch = np.arange(len(x)), len(x) // case.batch
     losses, position = np.zeros(per_epoch), 0
 

@@ -2,6 +2,7 @@
 
 from approxmm.engine.measure import measure
 from approxmm.engine.optimizers import Adagrad, Adam, Momentum, Sgd
+from approxmm.engine.recipe import Recipe
 from approxmm.engine.result import TrainingResult
 from approxmm.engine.settings import OPTIMIZERS, SCHEDULES, make_optimizer
 from approxmm.engine.trainer import Progress, train
@@ -13,6 +14,7 @@ __all__ = [
     "Adam",
     "Momentum",
     "Progress",
+    "Recipe",
     "Sgd",
     "TrainingResult",
     "make_optimizer",

@@ -1,4 +1,4 @@
-"""The loss and its gradients, and the optimiser's step in the same pass over the weights, compiled.
+"""The gradients of the loss, and the optimiser's step in the same pass over the weights, compiled.
 
 Gradients flow through the sampled entries only, which makes them the exact gradients of the network that was sampled.
 A team's threads share a layer by the rows of its weights: a row's part of ∂loss/∂a, its gradient and its step need
@@ -20,27 +20,9 @@ from approxmm.engine.team import Team, barrier, share
 from approxmm.engine.weights import ROWS_AT_ONCE, update_weights
 from approxmm.engine.workspace import Sampling, Workspace, entering
 
-__all__ = ["backward", "cross_entropy"]
+__all__ = ["backward"]
 
 _BLOCK = 8 * ROWS_AT_ONCE  # rows of the weights that stay in the second-level cache between their two uses
-
-
-@compiled
-def cross_entropy(scores: np.ndarray, labels: np.ndarray, delta: np.ndarray) -> float:
-    """Return the mean softmax cross-entropy of `scores` (B, C), and write its gradient to `delta`."""
-    batch, classes = scores.shape
-    loss = 0.0
-    for r in range(batch):
-        top = scores[r].max()
-        total = 0.0
-        for j in range(classes):
-            total += np.exp(scores[r, j] - top)
-        loss += np.log(total) + top - scores[r, labels[r]]
-        for j in range(classes):
-            delta[r, j] = np.exp(scores[r, j] - top) / total / batch
-        delta[r, labels[r]] -= 1.0 / batch
-    mean: float = loss / batch
-    return mean
 
 
 @compiled

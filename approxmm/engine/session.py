@@ -10,12 +10,13 @@ import numpy as np
 from approxmm.activations import Activation, get_activation
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import bias_of, flatten, make_layout, unflatten, units_of, weights_of
-from approxmm.engine.optimizers import Optimizer, slot_count
+from approxmm.engine.losses import target_memory, target_rows
+from approxmm.engine.optimizers import slot_count
+from approxmm.engine.recipe import Recipe
 from approxmm.engine.steps import StepRange, train_steps
 from approxmm.engine.team import ALONE, Team, make_teams
 from approxmm.engine.workspace import Sampling, make_workspace
 from approxmm.errors import InputError
-from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.random import Key, Stream, generator, make_key
 
@@ -29,42 +30,27 @@ class Session:
     ----------
     network : Network
         Initial parameters; copied.
-    method : Method
-        Samples all products but the last layer's.
-    optimizer : Optimizer
-    batch : int
-        Examples a step.
-    seed : int
-    dtype : float dtype
-        Of all arithmetic.
-    threads : int
-        Threads that share each step; results do not depend on it.
+    recipe : Recipe
     """
 
-    def __init__(
-        self,
-        network: Network,
-        method: Method,
-        optimizer: Optimizer,
-        batch: int,
-        seed: int,
-        dtype: np.dtype | type,
-        threads: int = 1,
-    ) -> None:
-        self.method, self.optimizer, self.batch, self.seed, self.threads = method, optimizer, batch, seed, threads
-        self.dtype = np.dtype(dtype)
+    def __init__(self, network: Network, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.method, self.optimizer, self.loss = recipe.method, recipe.optimizer, recipe.loss
+        self.batch, self.seed, self.threads = recipe.batch, recipe.seed, recipe.threads
+        self.dtype = np.dtype(recipe.dtype)
         self.activation_name = network.activation
         self.phi = _one_activation(network)
         self.layout, size = make_layout(network.widths)
         self.params = flatten(network, self.dtype)
-        self.slots = np.zeros((slot_count(optimizer), size), dtype=self.dtype)
-        self.sampled_layers = 0 if method.claims.exact else network.depth - 1
-        self.work = make_workspace(self.layout, batch, self.dtype, self.sampling(), threads)
+        self.slots = np.zeros((slot_count(self.optimizer), size), dtype=self.dtype)
+        self.sampled_layers = 0 if self.method.claims.exact else network.depth - 1
+        targets = target_memory(self.loss, self.batch, network.widths[-1], self.dtype)
+        self.work = make_workspace(self.layout, targets, self.dtype, self.sampling(), self.threads)
         hidden = range(network.depth - 1)
-        self.state = method.prepare(
+        self.state = self.method.prepare(
             [weights_of(self.params, self.layout, k) for k in hidden],
             [bias_of(self.params, self.layout, k) for k in hidden],
-            make_key(seed, Stream.BUILD, layer=1),
+            make_key(self.seed, Stream.BUILD, layer=1),
         )
         self.active = np.zeros(network.depth)
 
@@ -87,27 +73,32 @@ class Session:
         return generator(make_key(self.seed, Stream.SHUFFLE, step=epoch)).permutation(examples)
 
     def run(self, x: np.ndarray, y: np.ndarray, steps: StepRange, losses: np.ndarray) -> int:
-        """Take steps; return how many were taken (fewer than asked for after a loss that exploded)."""
+        """Take steps; return how many were taken (fewer than asked for after a loss that exploded).
+
+        `y` are the classes (N,), or the target vectors (N, C) of a regression.
+        """
+        targets = target_rows(self.loss, y, self.dtype)
         if self.threads == 1:
-            return self._run(x, y, steps, losses, ALONE)
+            return self._run(x, targets, steps, losses, ALONE)
         with ThreadPoolExecutor(self.threads - 1) as pool:
             first, *others = make_teams(self.threads)
-            running = [pool.submit(self._run, x, y, steps, losses, team) for team in others]
-            taken = self._run(x, y, steps, losses, first)
+            running = [pool.submit(self._run, x, targets, steps, losses, team) for team in others]
+            taken = self._run(x, targets, steps, losses, first)
             for thread in running:
                 thread.result()
         return taken
 
-    def _run(self, x: np.ndarray, y: np.ndarray, steps: StepRange, losses: np.ndarray, team: Team) -> int:
+    def _run(self, x: np.ndarray, targets: np.ndarray, steps: StepRange, losses: np.ndarray, team: Team) -> int:
         taken: int = train_steps(
             x,
-            y,
+            targets,
             steps,
             self.batch,
             self.params,
             self.slots,
             self.layout,
             self.phi,
+            self.loss,
             self.optimizer,
             self.state,
             self.sampling(),

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from approxmm.compile import compiled, copy_into
-from approxmm.engine.backward import backward, cross_entropy
+from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
+from approxmm.engine.losses import evaluate
 from approxmm.engine.team import Team, barrier, share
 from approxmm.engine.workspace import Sampling, Workspace
 from approxmm.methods.operations import observe, refresh
@@ -47,13 +48,13 @@ class StepRange(NamedTuple):
 
 @compiled
 def _fetch(
-    x: np.ndarray, labels: np.ndarray, order: np.ndarray, start: int, size: int, work: Workspace, team: Team
+    x: np.ndarray, targets: np.ndarray, order: np.ndarray, start: int, size: int, work: Workspace, team: Team
 ) -> None:
     """Copy the examples of a batch next to each other."""
     first, stop = share(team, size, 1)
     for r in range(first, stop):
         copy_into(work.rows[r], x[order[start + r]])
-        work.targets[r] = labels[order[start + r]]
+        copy_into(work.targets[r], targets[order[start + r]])
     barrier(team)
 
 
@@ -79,13 +80,14 @@ def _show(
 @compiled
 def train_steps(
     x: np.ndarray,
-    labels: np.ndarray,
+    targets: np.ndarray,
     steps: StepRange,
     batch: int,
     params: np.ndarray,
     slots: np.ndarray,
     layout: Layout,
     activation: Any,
+    loss: Any,
     optimizer: Any,
     state: Any,
     sampling: Sampling,
@@ -100,7 +102,8 @@ def train_steps(
     Parameters
     ----------
     x : (N, n_0) float array
-    labels : (N,) int64
+    targets : (N, t) array
+        From `target_rows`.
     losses : (steps of the epoch,) float64, written
     active : (L,) float64
         The number of active inner items is added here.
@@ -114,13 +117,13 @@ def train_steps(
     for s in range(steps.first, steps.stop):
         size = min(batch, steps.order.size - s * batch)
         now = steps.before + s
-        _fetch(x, labels, steps.order, s * batch, size, work, team)
+        _fetch(x, targets, steps.order, s * batch, size, work, team)
         rows = work.rows[:size]
         forward(rows, params, layout, activation, state, sampling, Key(seed, _SELECT, now, 0, 0), work, team)
         if team.rank == 0:
             scores = units_of(work.out, layout, depth - 1, size)
             delta = units_of(work.delta, layout, depth - 1, size)
-            losses[s] = cross_entropy(scores, work.targets[:size], delta)
+            losses[s] = evaluate(loss, scores, work.targets[:size], delta)
         barrier(team)
         if not losses[s] < LOSS_LIMIT:  # written so that NaN ends the run too
             return s - steps.first

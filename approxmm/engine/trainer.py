@@ -14,6 +14,7 @@ import numpy as np
 from approxmm.data.dataset import Dataset
 from approxmm.engine.measure import measure
 from approxmm.engine.optimizers import Adam, Optimizer
+from approxmm.engine.recipe import Recipe, check_counts
 from approxmm.engine.result import TrainingResult
 from approxmm.engine.session import Session
 from approxmm.engine.settings import schedule_factors
@@ -86,7 +87,7 @@ def train(
     network : Network, optional
         Start from these parameters instead (depth, width, activation, init are then its own).
     measure_every : int, optional
-        Measure the compounding of error every this many epochs, and at the start and the end; None: never.
+        Measure the compounding of error every this many epochs, and at the start and the end; by default never.
     probe : int
         Validation examples it is measured on.
     threads : int, optional
@@ -105,8 +106,7 @@ def train(
     InputError
         If an argument is out of range.
     """
-    _check(depth=depth, width=width, batch=batch, epochs=epochs, probe=probe, threads=threads or 1)
-    _check(measure_every=1 if measure_every is None else measure_every)
+    check_counts(depth=depth, width=width, batch=batch, epochs=epochs, probe=probe, measure_every=measure_every or 1)
     schedule_factors(schedule, 0, 1, 1)
     widths = [data.features, *[width] * depth, len(data.classes)]
     start = network or Network.random(widths, activation=activation, init=init, seed=seed)
@@ -114,7 +114,8 @@ def train(
     batch = min(batch, len(data.train))
     if threads is None:
         threads = _useful_threads(start, batch)
-    session = Session(start, method, optimizer or Adam(), batch, seed, dtype, threads)
+    recipe = Recipe(method, optimizer or Adam(), batch=batch, seed=seed, dtype=dtype, threads=threads)
+    session = Session(start, recipe)
     with single_threaded_blas():
         return _Run(session, data, epochs, schedule, measure_every, probe, progress).result()
 
@@ -268,9 +269,3 @@ def peak_memory_mb() -> float:
     """Return the process's largest resident size so far, in 10^6 bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-
-
-def _check(**numbers: int) -> None:
-    for name, value in numbers.items():
-        if not isinstance(value, (int, np.integer)) or value < 1:
-            raise InputError(f"{name}={value!r} must be an integer of at least 1")

@@ -38,8 +38,8 @@ class Workspace(NamedTuple):
     ----------
     rows : (B, n_0) float array
         The batch's inputs.
-    targets : (B,) int64
-        Its labels.
+    targets : (B, t) array
+        Its labels, or target vectors.
     pre, out, mask, delta : 1-D float arrays
         Pre-activations, outputs, output-side scales and ∂loss/∂z of all layers, for a whole batch.
     active_index, active_scale : (L + T, widest) arrays
@@ -78,15 +78,18 @@ class Workspace(NamedTuple):
     everything: np.ndarray
 
 
-def make_workspace(layout: Layout, batch: int, dtype: np.dtype | type, sampling: Sampling, threads: int) -> Workspace:
-    """Return the memory for steps of up to `batch` examples by `threads` threads."""
+def make_workspace(
+    layout: Layout, targets: np.ndarray, dtype: np.dtype | type, sampling: Sampling, threads: int
+) -> Workspace:
+    """Return the memory for steps by `threads` threads; `targets`, a part of it, has a row for each example."""
+    batch = len(targets)
     units, widest, depth = int(layout.unit_at[-1]) * batch, int(layout.widths.max()), len(layout.weight_at)
     masked = units if sampling.layers and not sampling.inner else 0
     packed_at = np.concatenate([[0], np.cumsum(layout.widths[:-1])])
     packed = int(packed_at[sampling.layers]) * batch if sampling.inner else 0
     return Workspace(
         rows=np.zeros((batch, int(layout.widths[0])), dtype=dtype),
-        targets=np.zeros(batch, dtype=np.int64),
+        targets=targets,
         pre=np.zeros(units, dtype=dtype),
         out=np.zeros(units, dtype=dtype),
         mask=np.zeros(masked, dtype=dtype),

@@ -7,10 +7,12 @@ import pytest
 from scipy import special
 
 from approxmm.activations import ACTIVATIONS
-from approxmm.engine.backward import backward, cross_entropy
+from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import bias_of, units_of, weights_of
+from approxmm.engine.losses import CrossEntropy, cross_entropy, target_rows
 from approxmm.engine.optimizers import Collect, Sgd
+from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
 from approxmm.engine.team import ALONE
 from approxmm.methods import available_methods, get_method
@@ -23,7 +25,7 @@ BATCH = 6
 
 def make_session(method: str, budget: float, activation: str = "relu", seed: int = 3) -> Session:
     network = Network.random(WIDTHS, activation=activation, bias_std=0.3, seed=seed)
-    return Session(network, get_method(method, budget), Sgd(0.1), BATCH, seed, np.float64)
+    return Session(network, Recipe(get_method(method, budget), Sgd(0.1), batch=BATCH, seed=seed, dtype=np.float64))
 
 
 def examples(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -38,7 +40,7 @@ def loss_and_gradient(session: Session, x: np.ndarray, y: np.ndarray) -> tuple[f
     forward(x, session.params, session.layout, session.phi, session.state, sampling, key, session.work, ALONE)
     scores = units_of(session.work.out, session.layout, session.depth - 1, len(x))
     delta = units_of(session.work.delta, session.layout, session.depth - 1, len(x))
-    loss = cross_entropy(scores, y, delta)
+    loss = cross_entropy(CrossEntropy(), scores, target_rows(CrossEntropy(), y, session.dtype), delta)
     return loss, gradient_of(session, x)
 
 

@@ -10,6 +10,7 @@ from approxmm.data.dataset import Dataset
 from approxmm.engine import Adagrad, Adam, Momentum, Progress, Sgd, make_optimizer, measure, train
 from approxmm.engine import trainer as trainer_module
 from approxmm.engine.optimizers import Optimizer
+from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
 from approxmm.engine.steps import StepRange
 from approxmm.errors import InputError
@@ -90,7 +91,7 @@ RULES = {
 def test_exact_training_follows_the_numpy_twin(digits: Dataset, rule: str, batch: int) -> None:
     optimizer = RULES[rule]
     network = Network.random([64, 40, 30, 10], seed=5)
-    session = Session(network, get_method("exact"), optimizer, batch, 5, np.float64)
+    session = Session(network, Recipe(get_method("exact"), optimizer, batch=batch, seed=5, dtype=np.float64))
     twin, x, y = Twin(network, optimizer), digits.train.x, digits.train.y
     order, losses = session.epoch_order(len(x), 0), np.zeros(200)
     steps = min(200, -(-len(x) // batch))
@@ -213,7 +214,7 @@ def test_measured_compounding_agrees_with_simulation(digits: Dataset, method: st
 def test_effective_ratio_is_active_sum_over_inactive_sum() -> None:
     """Outputs 1, 2, 3, 4, of which the top two are active, and equal weights: (3 + 4)/(1 + 2) at every node."""
     network = Network((np.eye(4), np.ones((4, 3))))
-    session = Session(network, get_method("oracle_active", 0.5), Sgd(), 2, 0, np.float64)
+    session = Session(network, Recipe(get_method("oracle_active", 0.5), Sgd(), batch=2, dtype=np.float64))
     profile = measure(session, np.array([[1.0, 2.0, 3.0, 4.0], [8.0, 2.0, 4.0, 6.0]]), repeats=1)
     first, second = (layer.extra for layer in profile.layers)
     assert first == {}
@@ -226,7 +227,7 @@ def test_unscaled_dropout_is_evaluated_with_test_time_scaling(digits: Dataset) -
     """In a linear network the scaled weights give the sampled outputs' mean; a network with raw weights does not."""
     network = Network.random([64, 12, 9, 10], activation="linear", bias_std=0.2, seed=3)
     law = get_method("dropout", 0.4, scaled=False)
-    session = Session(network, law, Sgd(), 20, 0, np.float64)
+    session = Session(network, Recipe(law, Sgd(), dtype=np.float64))
     x = digits.validation.x[:20]
     exact = session.layers(x, False, 0, session.test_time_params())[-1][1].copy()
     scale = [law.test_time_scale(n) for n in (12, 9)]
@@ -235,8 +236,8 @@ def test_unscaled_dropout_is_evaluated_with_test_time_scaling(digits: Dataset) -
     np.testing.assert_allclose(exact, scale[1] * a @ network.weights[2] + network.bias(3), rtol=1e-10)
     np.testing.assert_array_equal(session.predict(x), exact.argmax(axis=1))
     assert (session.predict(x) != network.forward(x).argmax(axis=1)).any()
-    np.testing.assert_array_equal(session.params, Session(network, law, Sgd(), 20, 0, np.float64).params)
-    scaled = Session(network, get_method("dropout", 0.4), Sgd(), 20, 0, np.float64)
+    np.testing.assert_array_equal(session.params, Session(network, Recipe(law, Sgd(), dtype=np.float64)).params)
+    scaled = Session(network, Recipe(get_method("dropout", 0.4), Sgd(), dtype=np.float64))
     assert scaled.test_time_params() is scaled.params
 
 

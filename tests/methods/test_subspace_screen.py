@@ -5,6 +5,7 @@ import pytest
 
 from approxmm.data import load_data
 from approxmm.engine.optimizers import Sgd
+from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session, StepRange
 from approxmm.errors import InputError, NotAvailableError
 from approxmm.hashing import screening_bound
@@ -114,7 +115,10 @@ def test_renewals_double_and_then_come_regularly():
 def test_training_shows_the_state_inputs_and_biases():
     digits = load_data("digits", dtype=np.float64)
     network = Network.random([64, 30, 20, 10], seed=5)
-    session = Session(network, get_method("subspace_screen", 0.5, rank=4, buffer=50), Sgd(0.05), 10, 5, np.float64)
+    session = Session(
+        network,
+        Recipe(get_method("subspace_screen", 0.5, rank=4, buffer=50), Sgd(0.05), batch=10, seed=5, dtype=np.float64),
+    )
     order, losses = session.epoch_order(len(digits.train), 0), np.zeros(8)
     session.run(digits.train.x, digits.train.y, StepRange(order, 0, 8, 0, np.full(8, 0.05)), losses)
     state, trained = session.state, session.network()

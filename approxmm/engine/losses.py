@@ -1,0 +1,86 @@
+"""The losses: mean over a batch, with their gradient, dispatched on the loss's class."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from approxmm.compile import compiled
+from approxmm.dispatch import generic
+
+__all__ = ["CrossEntropy", "Loss", "SquaredError", "evaluate", "target_memory", "target_rows"]
+
+
+class CrossEntropy(NamedTuple):
+    """Softmax cross-entropy in nats; targets are class numbers."""
+
+
+class SquaredError(NamedTuple):
+    """Half the squared distance to the target, summed over outputs; targets are vectors."""
+
+
+Loss = CrossEntropy | SquaredError
+
+
+def target_rows(loss: Loss, targets: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return targets as a C-contiguous matrix of one row an example: (N, 1) int64 classes, or (N, C) of `dtype`."""
+    kind = np.dtype(np.int64) if isinstance(loss, CrossEntropy) else dtype
+    return np.ascontiguousarray(np.asarray(targets).reshape(len(targets), -1), dtype=kind)
+
+
+def target_memory(loss: Loss, batch: int, outputs: int, dtype: np.dtype) -> np.ndarray:
+    """Return a new array of the form of `target_rows` for a batch of a network with so many outputs."""
+    if isinstance(loss, CrossEntropy):
+        return np.zeros((batch, 1), dtype=np.int64)
+    return np.zeros((batch, outputs), dtype=dtype)
+
+
+@generic
+def evaluate(loss: Any, scores: np.ndarray, targets: np.ndarray, delta: np.ndarray) -> float:  # type: ignore[empty-body]
+    """Return the mean loss of a batch and write its gradient (compiled).
+
+    Parameters
+    ----------
+    loss : NamedTuple
+    scores : (B, C) float array
+        The network's outputs.
+    targets : (B, t) array
+        From `target_rows`.
+    delta : (B, C) float array
+        ∂(mean loss)/∂scores, written.
+    """
+
+
+@evaluate.register(CrossEntropy)
+@compiled
+def cross_entropy(loss: CrossEntropy, scores: np.ndarray, targets: np.ndarray, delta: np.ndarray) -> float:
+    """Evaluate the softmax cross-entropy."""
+    batch, classes = scores.shape
+    sum_of_losses = 0.0
+    for r in range(batch):
+        top = scores[r].max()
+        total = 0.0
+        for j in range(classes):
+            total += np.exp(scores[r, j] - top)
+        sum_of_losses += np.log(total) + top - scores[r, targets[r, 0]]
+        for j in range(classes):
+            delta[r, j] = np.exp(scores[r, j] - top) / total / batch
+        delta[r, targets[r, 0]] -= 1.0 / batch
+    mean: float = sum_of_losses / batch
+    return mean
+
+
+@evaluate.register(SquaredError)
+@compiled
+def squared_error(loss: SquaredError, scores: np.ndarray, targets: np.ndarray, delta: np.ndarray) -> float:
+    """Evaluate half the squared error."""
+    batch, outputs = scores.shape
+    total = 0.0
+    for r in range(batch):
+        for j in range(outputs):
+            error = scores[r, j] - targets[r, j]
+            total += 0.5 * error * error
+            delta[r, j] = error / batch
+    mean: float = total / batch
+    return mean
