@@ -106,6 +106,7 @@ def _trained(settings: DepthSettings, data: Dataset, job: _Job) -> TrainingResul
         optimizer=make_optimizer(run.optimizer, run.lr),
         schedule=run.schedule,
         normalise=run.normalise,
+        sampled=frozenset(run.sampled),
         batch=run.batch,
         epochs=settings.epochs,
         seed=job.seed,

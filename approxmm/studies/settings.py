@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 Count = Annotated[int, Field(ge=1)]
+Product = Literal["forward", "input_gradient", "weight_gradient"]
 
 
 class StudySettings(BaseModel):
@@ -213,6 +214,8 @@ class TrainingRun(StudySettings):
         As for `approxmm train`.
     normalise : {"none", "rms"}
         Of every hidden layer's outputs.
+    sampled : tuple of str
+        The products that are sampled.
     depths : tuple of int
         Only these of the study's; all if empty.
     """
@@ -226,6 +229,7 @@ class TrainingRun(StudySettings):
     lr: Annotated[float, Field(gt=0)] | None = None
     schedule: str = "linear"
     normalise: Literal["none", "rms"] = "none"
+    sampled: Annotated[tuple[Product, ...], Field(min_length=1)] = ("forward", "input_gradient", "weight_gradient")
     depths: tuple[Count, ...] = ()
 
 
