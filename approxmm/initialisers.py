@@ -63,7 +63,7 @@ def _semi_orthogonal(rng: np.random.Generator, shape: tuple[int, int]) -> np.nda
     """Return a uniformly distributed matrix with orthogonal rows or columns, whichever are fewer."""
     long, short = max(shape), min(shape)
     Q, R = np.linalg.qr(rng.standard_normal((long, short)))
-    # The signs of R's diagonal are the factorisation's choice; made positive, Q is uniformly distributed (Mezzadri 2007).
+    # The signs of R's diagonal are arbitrary; made positive, Q is uniformly distributed (Mezzadri 2007).
     Q = math.sqrt(long) * Q * np.where(np.diagonal(R) < 0.0, -1.0, 1.0)
     return np.ascontiguousarray(Q if shape[0] == long else Q.T)
 

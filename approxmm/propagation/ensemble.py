@@ -93,7 +93,7 @@ class Ensemble:
         if not law.independent:
             raise NotAvailableError(
                 f"init={init!r}: its weights are not independent of each other, which the mean field assumes; "
-                "simulate networks with them (--engine simulate), or take another initialiser"
+                "simulate a network drawn with them (Network.random), or take another initialiser"
             )
         stack = cls(tuple(widths), activation)  # checks the widths before they are used
         of_weights = tuple(float(n * law.deviation(n, m) ** 2) for n, m in pairwise(stack.widths))
