@@ -2,19 +2,24 @@
 
 from approxmm.engine.measure import measure
 from approxmm.engine.optimizers import Adagrad, Adam, Momentum, Sgd
+from approxmm.engine.plan import Plan
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.result import TrainingResult
+from approxmm.engine.run import Hooks, Progress, Run
 from approxmm.engine.settings import OPTIMIZERS, SCHEDULES, make_optimizer
-from approxmm.engine.trainer import Progress, train
+from approxmm.engine.trainer import train
 
 __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "Adagrad",
     "Adam",
+    "Hooks",
     "Momentum",
+    "Plan",
     "Progress",
     "Recipe",
+    "Run",
     "Sgd",
     "TrainingResult",
     "make_optimizer",

@@ -52,9 +52,7 @@ class Checkpoint:
         return {key.removeprefix(f"{name}."): array for key, array in self.arrays.items() if key.startswith(f"{name}.")}
 
 
-def write_checkpoint(
-    path: str | Path, about: dict[str, Any], arrays: Iterable[tuple[str, np.ndarray]]
-) -> None:
+def write_checkpoint(path: str | Path, about: dict[str, Any], arrays: Iterable[tuple[str, np.ndarray]]) -> None:
     """Write a checkpoint; a file of that name is replaced when the new one is complete and on the disk.
 
     Parameters
@@ -131,8 +129,8 @@ def check_same_run(found: Checkpoint, settings: dict[str, Any], examples: str) -
             )
     if found.about.get("examples") != examples:
         raise InputError(
-            f"checkpoint {found.path} was made with other training or validation examples (data={settings.get('data')!r}); "
-            "continue with the same data, or begin another checkpoint"
+            f"checkpoint {found.path} was made with other training or validation examples than those of data "
+            f"{settings.get('data')!r} now; continue with the same data, or begin another checkpoint"
         )
 
 

@@ -6,22 +6,21 @@ import numpy as np
 
 from approxmm.data.arrays import check_finite
 from approxmm.data.dataset import Dataset, Split
-from approxmm.errors import DataError
+from approxmm.errors import DataError, InputError
 from approxmm.network import Network
-from approxmm.errors import InputError
 
 __all__ = ["check_dataset", "check_fit"]
 
 
 def check_dataset(data: Dataset) -> None:
-    """Raise DataError if a split is empty, a label is out of range, a number is not finite, or there is nothing to learn."""
+    """Raise DataError if a split is empty, a label out of range, a number not finite, or there is nothing to learn."""
     for name in ("train", "validation", "test"):
         _check_split(f"data {data.name!r}, {name} split", getattr(data, name), len(data.classes))
     x, y = data.train.x, data.train.y
     if (y == y[0]).all():
         raise DataError(
-            f"data {data.name!r}: all {len(y)} training examples are of class {int(y[0])}; two classes are the least to "
-            "learn from"
+            f"data {data.name!r}: all {len(y)} training examples are of class {int(y[0])}; two classes are the least "
+            "to learn from"
         )
     if not any((x[i : i + 1000] != x[0]).any() for i in range(0, len(x), 1000)):
         raise DataError(
@@ -34,8 +33,8 @@ def _check_split(name: str, split: Split, classes: int) -> None:
         raise DataError(f"{name} is empty; give it at least one example")
     if split.x.ndim != 2 or split.y.shape != (len(split.x),):
         raise DataError(
-            f"{name} has inputs of shape {split.x.shape} and labels of shape {split.y.shape}; they must be (N, features) "
-            "and (N,)"
+            f"{name} has inputs of shape {split.x.shape} and labels of shape {split.y.shape}; they must be "
+            "(N, features) and (N,)"
         )
     if split.y.dtype.kind not in "iu":
         raise DataError(f"{name} has labels of type {split.y.dtype}; they must be integers from 0")

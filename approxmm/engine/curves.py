@@ -25,8 +25,8 @@ class Curves:
     Attributes
     ----------
     epochs : dict
-        One entry an epoch: ``epoch``, ``train_loss`` (mean over the epoch's steps), ``validation_accuracy``, ``seconds``,
-        ``steps``, ``examples``, all since the beginning.
+        One entry an epoch: ``epoch``, ``train_loss`` (mean over the epoch's steps), ``validation_accuracy``, and
+        since the beginning ``seconds``, ``steps`` and ``examples``.
     evaluations : dict
         One entry every `Plan.evaluate_every` steps: ``step``, ``examples``, ``seconds``, ``train_loss`` (mean of the
         epoch's steps since the last entry), ``validation_accuracy`` on a part of the validation examples.

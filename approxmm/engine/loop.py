@@ -55,7 +55,7 @@ class Position:
             raise ValueError(f"a position has the numbers {', '.join(kinds)}")
         if not all(0 <= numbers[n] < 2**63 for n in kinds):
             raise ValueError("a position's numbers are not negative")
-        return cls(**{name: kind(numbers[name]) for name, kind in kinds.items()})
+        return cls(**{name: kind(numbers[name]) for name, kind in kinds.items()})  # type: ignore[arg-type]
 
 
 class Loop:
@@ -114,7 +114,11 @@ class Loop:
         """Move on, and choose the next chunk's length; a process's first step pays for compilation."""
         batch = self.session.batch
         done = min((self.at.step + taken) * batch, len(self.x)) - self.at.step * batch if taken else 0
-        self.at.step, self.at.taken, self.at.examples = self.at.step + taken, self.at.taken + taken, self.at.examples + done
+        self.at.step, self.at.taken, self.at.examples = (
+            self.at.step + taken,
+            self.at.taken + taken,
+            self.at.examples + done,
+        )
         if self._first:
             self._first = False
             return

@@ -25,14 +25,14 @@ class Plan:
     schedule : {"constant", "linear", "cosine", "step"}
         What becomes of the learning rate over the run; see `schedule_factors`.
     keep : {"best", "last"}
-        Which parameters the run returns: those after the epoch with the best validation accuracy (the first of several),
-        or the last ones. After divergence it is always the last good ones.
+        Which parameters the run returns: those after the epoch with the best validation accuracy (the first of
+        several), or the last ones. After divergence it is always the last good ones.
     validate : {"exact", "sampled"}
         The products that validation accuracy is computed by: exact ones, or the sampled path that was trained.
     patience : int, optional
         End the run after so many epochs without a better validation accuracy.
     evaluate_every : int, optional
-        Also evaluate after every so many steps, on the first `evaluate_on` validation examples; its time is not counted.
+        Also evaluate after every so many steps, on the first `evaluate_on` validation examples; not counted as time.
     evaluate_on : int
     measure_every : int, optional
         Measure the compounding of error every this many epochs, and at the start and the end; by default never.

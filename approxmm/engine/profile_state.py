@@ -30,14 +30,16 @@ def _layer(state: dict[str, Any]) -> LayerError:
     if output is None or pre_activation is None:
         raise ValueError("a layer has an output and a pre-activation")
     extra = {str(name): float(value) for name, value in state["extra"].items()}
-    return LayerError(
-        int(state["layer"]), output, pre_activation, extra, parts["delta"], parts["weight_gradient"]
-    )
+    return LayerError(int(state["layer"]), output, pre_activation, extra, parts["delta"], parts["weight_gradient"])
 
 
 def _metrics(state: dict[str, Any] | None) -> Metrics | None:
     if state is None:
         return None
     numbers = {name: float(value) for name, value in state.items() if name not in _INTERVALS}
-    intervals = {name: None if state[name] is None else (float(state[name][0]), float(state[name][1])) for name in _INTERVALS}
-    return Metrics(**numbers, **intervals)
+    intervals = {name: _interval(state[name]) for name in _INTERVALS}
+    return Metrics(**numbers, **intervals)  # type: ignore[arg-type]
+
+
+def _interval(bounds: list[float] | None) -> tuple[float, float] | None:
+    return None if bounds is None else (float(bounds[0]), float(bounds[1]))

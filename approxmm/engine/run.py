@@ -70,8 +70,8 @@ class Run:
     score : callable
         ``score(session, x, y, sampled)``, larger is better; accuracy by default.
     position : Position, optional
-        Where to begin: what the session has behind it. A run that is continued (`train` with a longer plan, or a new run
-        on the same session) takes its step numbers and orders of examples from there.
+        Where to begin: what the session has behind it. Step numbers and orders of examples go on from
+        there.
 
     Attributes
     ----------
@@ -214,7 +214,9 @@ class Run:
         return bool(np.isfinite(self.session.params).all())
 
     def _out_of_patience(self) -> bool:
-        return self.plan.patience is not None and self.best.taken and self.at.epoch - self.best.epoch >= self.plan.patience
+        return (
+            self.plan.patience is not None and self.best.taken and self.at.epoch - self.best.epoch >= self.plan.patience
+        )
 
     def _rates(self, first: int, stop: int) -> np.ndarray:
         factors = schedule_factors(self.plan.schedule, first, stop, self.plan.epochs * self.loop.steps)

@@ -63,7 +63,7 @@ class Saver:
         self.run.after_chunk = self.save_if_due
 
     def save_if_due(self, ended: bool) -> None:
-        """Write a checkpoint if the last one is old, or at an epoch's end unless epochs are shorter than writing is long."""
+        """Write a checkpoint if the last one is old; at an epoch's end unless writing takes too much of the time."""
         since = time.perf_counter() - self._saved_at
         if since >= self.run.plan.checkpoint_seconds or (ended and since * _SHARE >= self._cost):
             self.save()
@@ -120,7 +120,9 @@ class Saver:
             self._restore_figures(found)
             self._restore_arrays(found)
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise DataError(f"checkpoint {found.path} is damaged: {error}; use an earlier one, or begin anew") from error
+            raise DataError(
+                f"checkpoint {found.path} is damaged: {error}; use an earlier one, or begin anew"
+            ) from error
 
     def _restore_figures(self, found: Checkpoint) -> None:
         run, about = self.run, found.about

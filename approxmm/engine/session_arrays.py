@@ -10,7 +10,7 @@ import numpy as np
 from approxmm.engine.session import Session
 from approxmm.errors import DataError
 
-__all__ = ["model_arrays", "restore_arrays", "session_arrays"]
+__all__ = ["held_bytes", "model_arrays", "restore_arrays", "session_arrays"]
 
 
 _NUMBERS = ("params", "slots", "active")  # a method's state may hold NaN for what is not set
@@ -49,6 +49,12 @@ def restore_arrays(session: Session, arrays: Mapping[str, np.ndarray]) -> None:
             raise DataError(f"array {name!r} holds numbers that are not finite")
     for name, array in arrays.items():
         own[name][...] = array
+
+
+def held_bytes(session: Session) -> dict[str, int]:
+    """Return the bytes of all arrays that the session holds, by its attribute."""
+    held = {name: sum(array.nbytes for _, array in _arrays_in(value, name)) for name, value in vars(session).items()}
+    return {name: size for name, size in held.items() if size}
 
 
 def _arrays_in(value: Any, name: str) -> Iterator[tuple[str, np.ndarray]]:

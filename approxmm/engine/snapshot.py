@@ -7,9 +7,9 @@ if at all. They are written to an unnamed temporary file, which the system remov
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping
 from io import BufferedRandom
-from typing import cast
 
 import numpy as np
 
@@ -34,15 +34,13 @@ class Snapshot:
         self._forms = {name: (array.shape, array.dtype) for name, array in arrays.items()}
         self._memory = {}
         try:
-            if self._file is None:
-                # Held as long as the snapshot.
-                self._file = cast(BufferedRandom, tempfile.TemporaryFile(prefix="approxmm-"))  # noqa: SIM115
-            self._file.seek(0)
+            file = self._opened()
+            file.seek(0)
             for array in arrays.values():
-                self._file.write(np.ascontiguousarray(array).data)
-            self._file.flush()
+                file.write(np.ascontiguousarray(array).data)
+            file.flush()
         except OSError:
-            self.close()
+            self._file = None
             self._memory = {name: array.copy() for name, array in arrays.items()}
 
     def items(self) -> Iterator[tuple[str, np.ndarray]]:
@@ -53,11 +51,11 @@ class Snapshot:
         self._file.seek(0)
         for name, (shape, dtype) in self._forms.items():
             array = np.empty(shape, dtype)
-            self._file.readinto(array.reshape(-1).view(np.uint8))
+            self._file.readinto(array.reshape(-1).view(np.uint8).data)
             yield name, array
 
-    def close(self) -> None:
-        """Give the temporary file back."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def _opened(self) -> BufferedRandom:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="approxmm-")  # noqa: SIM115 - closed with the snapshot
+            weakref.finalize(self, self._file.close)
+        return self._file
