@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from approxmm.atomic import atomic_path
 from approxmm.network import Network
 from approxmm.profile import ErrorProfile
+from approxmm.profile_plot import check_format
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,3 +127,9 @@ class TrainingResult:
         from approxmm.engine.result_plot import draw_result
 
         return draw_result(self)
+
+    def save_plot(self, path: str | Path) -> None:
+        """Write `plot` into a file whose suffix names the format (.svg, .png, .pdf), whole or not at all."""
+        check_format(path)
+        with atomic_path(path) as temporary:
+            self.plot().savefig(temporary, dpi=150)

@@ -19,9 +19,10 @@ _NUMBERED = 20  # classes up to which counts are written into the cells
 
 def draw_result(result: TrainingResult) -> Figure:
     """Return a figure: loss and accuracy by epoch, the test set's confusion by exact and by sampled products."""
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
-    figure, axes = plt.subplots(2, 2, figsize=(9.0, 7.6), layout="constrained", height_ratios=(1.0, 1.6))
+    figure = Figure(figsize=(9.0, 7.6), layout="constrained")
+    axes = figure.subplots(2, 2, height_ratios=(1.0, 1.6))
     _draw_loss(axes[0, 0], result)
     _draw_accuracy(axes[0, 1], result)
     _draw_confusion(axes[1, 0], result.confusion, result.classes, f"exact products: {result.test_accuracy:.2%}")

@@ -223,6 +223,7 @@ def _described(data: Dataset, network: Network, init: str, recipe: Recipe, plan:
     activation = network.activation if isinstance(network.activation, str) else list(network.activation)
     return {
         "data": data.name,
+        "standardise": data.standardisation.kind,
         "standardisation": data.standardisation.description,
         "split": data.split_description,
         "widths": list(network.widths),
