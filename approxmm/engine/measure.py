@@ -14,6 +14,7 @@ import numpy as np
 from approxmm.activations import apply
 from approxmm.engine.layout import units_of, weights_of
 from approxmm.engine.session import Session
+from approxmm.engine.workspace import EXACT, active_items
 from approxmm.profile import ErrorProfile, LayerError, metrics_from_moments
 from approxmm.shares import ShareTally
 
@@ -79,16 +80,18 @@ def _ratio_figures(tally: ShareTally) -> dict[str, float]:
 
 def _add_ratio(session: Session, x: np.ndarray, k: int, ratio: ShareTally) -> None:
     """Add product k's sums over active items and over all items, unscaled, after a sampled pass of `x`."""
-    inner = session.method.claims.side == "inner"
+    inner, draw = session.method.claims.side == "inner", session.sampling().forward
+    if draw == EXACT:
+        return
     if inner and k < session.sampled_layers:
         incoming = x if k == 0 else units_of(session.work.out, session.layout, k - 1, len(x))
         chosen = np.zeros(incoming.shape[1], dtype=bool)
-        chosen[session.work.active_index[k, : session.work.active_count[k]]] = True
+        chosen[active_items(k, draw, session.work)[0]] = True
         everything = incoming
     elif not inner and 0 < k <= session.sampled_layers:
         # What the layer below would have sent without its mask: its activation, recomputed.
         everything = apply(session.phi, units_of(session.work.pre, session.layout, k - 1, len(x)))
-        chosen = units_of(session.work.mask, session.layout, k - 1, len(x)) != 0
+        chosen = units_of(session.work.mask[draw], session.layout, k - 1, len(x)) != 0
     else:
         return
     weights = weights_of(session.params, session.layout, k)

@@ -38,7 +38,7 @@ class Session:
         self.method, self.optimizer, self.loss = recipe.method, recipe.optimizer, recipe.loss
         self.batch, self.seed, self.threads = recipe.batch, recipe.seed, recipe.threads
         self.dtype = np.dtype(recipe.dtype)
-        self.activation_name = network.activation
+        self.activation_name, self.normalise = network.activation, network.normalise
         self.phi = _one_activation(network)
         self.layout, size = make_layout(network.widths)
         self.params = flatten(network, self.dtype)
@@ -62,11 +62,18 @@ class Session:
     def sampling(self, sampled: bool = True) -> Sampling:
         """Return the settings of a sampled or of an exact pass."""
         claims = self.method.claims
-        return Sampling(self.sampled_layers if sampled else 0, claims.side == "inner", claims.reads == "input")
+        layers = self.sampled_layers if sampled else 0
+        return Sampling(
+            layers,
+            claims.side == "inner",
+            claims.reads == "input",
+            **self.recipe.draws(),
+            normalise=self.normalise == "rms",
+        )
 
     def network(self) -> Network:
         """Return a copy of the present parameters as a network."""
-        return unflatten(self.params, self.layout, self.activation_name)
+        return unflatten(self.params, self.layout, self.activation_name, self.normalise)
 
     def epoch_order(self, examples: int, epoch: int) -> np.ndarray:
         """Return the order of examples in `epoch` (from 0): a function of seed and epoch alone."""
@@ -135,10 +142,12 @@ class Session:
 
         A law that is blind to the data and biased, such as unscaled dropout, makes every sampled unit smaller by a
         known factor on average, and the network was trained for that: the weights that the unit meets are multiplied
-        by the factor (Srivastava et al. 2014). For all other laws these are the present parameters.
+        by the factor (Srivastava et al. 2014). For all other laws, where the forward pass was exact, and where
+        normalisation follows a mask and takes the factor out again, these are the present parameters.
         """
         claims = self.method.claims
-        if claims.unbiased or claims.reads != "nothing":
+        normalised = claims.side == "output" and self.normalise != "none"
+        if claims.unbiased or claims.reads != "nothing" or "forward" not in self.recipe.sampled or normalised:
             return self.params
         params = self.params.copy()
         for k in range(self.sampled_layers):
@@ -170,15 +179,15 @@ class Session:
         done = dense = 0.0
         for k in range(self.depth):
             n, m = int(self.layout.widths[k]), int(self.layout.widths[k + 1])
-            products = 3 if k > 0 else 2
-            dense += products * float(self.batch * n * m) * steps
-            if k >= self.sampled_layers:
-                done += products * float(self.batch * n * m) * steps
-                continue
-            inner = self.method.claims.side == "inner"
-            done += products * float(self.batch * m) * (self.active[k] if inner else n * steps)
-            cost = self.method.cost(self.batch, n, m)
-            done += (cost.selection + cost.upkeep) * steps
+            products = ["forward", "weight_gradient", *(["input_gradient"] if k > 0 else [])]
+            dense += len(products) * float(self.batch * n * m) * steps
+            fewer: frozenset[str] = frozenset()
+            if k < self.sampled_layers:
+                cost = self.method.cost(self.batch, n, m)
+                done += (cost.selection * self.recipe.draw_count + cost.upkeep) * steps
+                if self.method.claims.side == "inner":
+                    fewer = self.recipe.sampled.intersection(products)
+            done += float(self.batch * m) * (len(fewer) * self.active[k] + (len(products) - len(fewer)) * n * steps)
         return done, dense
 
 

@@ -8,7 +8,7 @@ import pytest
 from approxmm.data import load_data
 from approxmm.data.dataset import Dataset
 from approxmm.engine import Adagrad, Adam, Momentum, Progress, Sgd, make_optimizer, measure, train
-from approxmm.engine import trainer as trainer_module
+from approxmm.engine import loop as loop_module
 from approxmm.engine.optimizers import Optimizer
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
@@ -128,7 +128,7 @@ def check_same_bits(digits: Dataset, method: str, dtype: type, monkeypatch: pyte
     law, shape = get_method(method, 0.4), {"depth": 2, "width": 30, "epochs": 2, "dtype": dtype}
     runs = []
     for seconds in (0.2, 1e-9):  # one chunk an epoch, or one step a chunk
-        monkeypatch.setattr(trainer_module, "_CHUNK_SECONDS", seconds)
+        monkeypatch.setattr(loop_module, "_CHUNK_SECONDS", seconds)
         runs.append(train(digits, law, seed=7, **shape))
     assert runs[0].curves["train_loss"] == runs[1].curves["train_loss"]
     for first, second in zip(runs[0].network.weights, runs[1].network.weights, strict=True):
@@ -164,7 +164,7 @@ def test_training_learns(digits: Dataset) -> None:
     assert result.multiplications_fraction == 1.0
     losses = result.curves["train_loss"]
     assert losses[-1] < 0.1 * losses[0]
-    assert list(result.to_pandas().columns) == ["train_loss", "validation_accuracy", "seconds"]
+    assert list(result.to_pandas().columns) == ["train_loss", "validation_accuracy", "seconds", "steps", "examples"]
 
 
 def test_divergence_is_a_status_and_the_last_good_parameters_stay(digits: Dataset) -> None:
