@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,10 @@ from approxmm.engine.optimizers import Adam, Optimizer
 from approxmm.errors import InputError
 from approxmm.methods.contract import Method
 
-__all__ = ["Recipe", "check_counts"]
+__all__ = ["PATHS", "Path", "Recipe", "check_counts"]
+
+Path = Literal["auto", "minibatch", "per_example"]
+PATHS = ("auto", "minibatch", "per_example")
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,17 @@ class Recipe:
         Of all arithmetic.
     threads : int
         Threads that share each step; results do not depend on it.
+    path : {"auto", "minibatch", "per_example"}
+        How steps are computed: all examples of a batch together, or each example alone, touching its active weights
+        only. ``auto`` takes what is faster.
+    asynchronous : bool
+        Threads take steps of their own at the same time, on shared parameters and without locks (Recht, Ré, Wright
+        & Niu 2011). Results then depend on chance, unless there is one thread only.
 
     Raises
     ------
     InputError
-        If a number is out of range.
+        If a number or a name is out of range.
     """
 
     method: Method
@@ -46,9 +56,13 @@ class Recipe:
     seed: int = 0
     dtype: np.dtype | type = np.float32
     threads: int = 1
+    path: Path = "auto"
+    asynchronous: bool = False
 
     def __post_init__(self) -> None:
         check_counts(batch=self.batch, threads=self.threads)
+        if self.path not in PATHS:
+            raise InputError(f"path={self.path!r} is unknown; choose one of {', '.join(PATHS)}")
         object.__setattr__(self, "dtype", np.dtype(self.dtype))
 
 
