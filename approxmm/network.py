@@ -1,33 +1,26 @@
 """A feed-forward network as plain arrays: weights, biases, activations.
 
 Layer k computes ``z_k = a_{k−1} W_k + b_k`` with ``W_k`` of shape (n_in, n_out);
-``a_k = φ_k(z_k)`` for every layer but the last, whose result is ``z_L``.
+``a_k = φ_k(z_k)`` for every layer but the last, whose result is ``z_L``; with ``normalise="rms"`` each hidden layer's
+output is divided by its root mean square, ``a ← a / sqrt(mean_j a_j² + 1e-12)``.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from approxmm.activations import LINEAR, Activation, Linear, apply, get_activation
-from approxmm.atomic import atomic_write_bytes
-from approxmm.errors import DataError, InputError, MissingError
+from approxmm.errors import InputError
+from approxmm.initialisers import get_initialiser
+from approxmm.normalisation import check_normalisation, rms_normalised
 from approxmm.random import Stream, generator, make_key
 
-__all__ = ["INITIALISERS", "Network", "stored_activation"]
-
-# Standard deviation of a weight given (fan-in, fan-out).
-INITIALISERS = {
-    "he": lambda fan_in, fan_out: np.sqrt(2.0 / fan_in),
-    "glorot": lambda fan_in, fan_out: np.sqrt(2.0 / (fan_in + fan_out)),
-    "lecun": lambda fan_in, fan_out: np.sqrt(1.0 / fan_in),
-}
+__all__ = ["Network"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,19 +36,23 @@ class Network:
     activation : str or sequence of str
         Name of the activation between layers (none follows the last layer), or one name for each of the L − 1 hidden
         layers. Kept as one name where all are the same.
+    normalise : {"none", "rms"}
+        What happens to each hidden layer's output before the next product reads it.
 
     Raises
     ------
     InputError
-        If shapes do not chain, a value is not finite, or the activation is unknown.
+        If shapes do not chain, a value is not finite, or the activation or normalisation is unknown.
     """
 
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray, ...] | None = None
     activation: str | tuple[str, ...] = "relu"
+    normalise: str = "none"
     phis: tuple[Activation, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        check_normalisation(self.normalise)
         weights = tuple(_checked(f"W{k}", W, 2) for k, W in enumerate(self.weights, start=1))
         if not weights:
             raise InputError("weights=() has no layer; give at least one (n_in, n_out) array")
@@ -84,8 +81,9 @@ class Network:
         bias_std: float = 0.0,
         seed: int = 0,
         dtype: type = np.float64,
+        normalise: str = "none",
     ) -> Network:
-        """Return a network with independent Gaussian weights.
+        """Return a network with random weights and Gaussian biases.
 
         Parameters
         ----------
@@ -94,25 +92,26 @@ class Network:
         activation : str or tuple of str
             As for the class.
         init : str
-            It sets the variance: ``he`` 2/n_in, ``lecun`` 1/n_in, ``glorot`` 2/(n_in + n_out).
+            Law of the weights, by name; see `get_initialiser`.
         bias_std : float
             Standard deviation of the biases; 0 gives zero biases.
         seed : int
             All weights are a function of it.
         dtype : float dtype
             Of weights and biases.
+        normalise : {"none", "rms"}
+            As for the class.
         """
-        if init not in INITIALISERS:
-            raise InputError(f"init={init!r} is unknown; choose one of {', '.join(INITIALISERS)}")
+        law = get_initialiser(init)
         if len(widths) < 2 or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in widths):
             raise InputError(f"widths={list(widths)!r} must be two or more positive integers (input, hidden…, output)")
         weights: list[np.ndarray] = []
         biases: list[np.ndarray] = []
         for k, (n, m) in enumerate(pairwise(widths), start=1):
             rng = generator(make_key(seed, Stream.WEIGHTS, layer=k))
-            weights.append((INITIALISERS[init](n, m) * rng.standard_normal((n, m))).astype(dtype))
+            weights.append(law.weights(rng, (n, m)).astype(dtype))
             biases.append((bias_std * rng.standard_normal(m)).astype(dtype))
-        return cls(tuple(weights), tuple(biases), activation)
+        return cls(tuple(weights), tuple(biases), activation, normalise)
 
     @property
     def depth(self) -> int:
@@ -140,9 +139,10 @@ class Network:
         return LINEAR if layer == self.depth else self.phis[layer - 1]
 
     def activate(self, layer: int, z: np.ndarray) -> np.ndarray:
-        """Return φ(z) of `layer` (counted from 1); `z` itself where φ is linear."""
+        """Return what `layer` (counted from 1) makes of `z`, φ(z) or φ(z) normalised; `z` itself if that is all."""
         phi = self.phi(layer)
-        return z if isinstance(phi, Linear) else apply(phi, z)
+        a = z if isinstance(phi, Linear) else apply(phi, z)
+        return rms_normalised(a) if self.normalise == "rms" and layer < self.depth else a
 
     def astype(self, dtype: type) -> Network:
         """Return the network with parameters of `dtype`: itself if it has them already."""
@@ -153,7 +153,7 @@ class Network:
             changed: tuple[np.ndarray, ...] | None = (
                 None if self.biases is None else tuple(b.astype(dtype) for b in self.biases)
             )
-            return Network(tuple(W.astype(dtype) for W in self.weights), changed, self.activation)
+            return Network(tuple(W.astype(dtype) for W in self.weights), changed, self.activation, self.normalise)
 
     def layers(self, x: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return all pre-activations z_1…z_L and all outputs a_1…a_L for inputs `x`.
@@ -192,13 +192,10 @@ class Network:
             return _checked("inputs", x.astype(self.dtype, copy=False), 2)
 
     def save(self, path: str | Path) -> None:
-        """Write ``W1, b1, …, WL, bL`` and ``activation`` to an .npz file, whole or not at all."""
-        arrays: dict[str, Any] = {f"W{k}": W for k, W in enumerate(self.weights, start=1)}
-        if self.biases is not None:
-            arrays |= {f"b{k}": b for k, b in enumerate(self.biases, start=1)}
-        buffer = io.BytesIO()
-        np.savez(buffer, activation=np.array(self.activation), **arrays)
-        atomic_write_bytes(Path(path), buffer.getvalue())
+        """Write ``W1, b1, …, WL, bL``, ``activation`` and ``normalise`` to an .npz file, whole or not at all."""
+        from approxmm.network_file import write_network
+
+        write_network(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -212,25 +209,14 @@ class Network:
             If the file is missing, truncated, contains pickles, claims more than it holds or than 2 GiB, or holds no
             layers ``W1, W2, …``.
         """
-        from approxmm.data.npz import read_npz
+        from approxmm.network_file import read_network
 
-        if not Path(path).exists():
-            raise MissingError(f"network file {path} does not exist; give the path of an .npz written by `train -o`")
-        arrays = read_npz(path)
-        depth = sum(1 for name in arrays if name.startswith("W") and name[1:].isdigit())
-        names = [f"W{k}" for k in range(1, depth + 1)]
-        if depth == 0 or any(name not in arrays for name in names):
-            raise DataError(
-                f"{path} holds arrays {sorted(arrays)[:8]}; a network needs W1, W2, … without gaps (each n_in × n_out)"
-            )
-        biases = None
-        if any(f"b{k}" in arrays for k in range(1, depth + 1)):
-            biases = tuple(arrays.get(f"b{k}", np.zeros(arrays[f"W{k}"].shape[-1:])) for k in range(1, depth + 1))
-        return cls(tuple(arrays[name] for name in names), biases, stored_activation(arrays, "relu"))
+        return read_network(Path(path))
 
     def __repr__(self) -> str:
         names = self.activation if isinstance(self.activation, str) else ", ".join(self.activation)
-        return f"Network({' – '.join(map(str, self.widths))}, {names}, {self.dtype})"
+        normalised = f", {self.normalise}" if self.normalise != "none" else ""
+        return f"Network({' – '.join(map(str, self.widths))}, {names}{normalised}, {self.dtype})"
 
 
 def _hidden_names(activation: str | Sequence[str], hidden: int) -> tuple[str, ...]:
@@ -276,20 +262,3 @@ def _checked_biases(
             raise InputError(f"b{k} has shape {b.shape}; W{k} has {W.shape[1]} outputs, so it must be ({W.shape[1]},)")
         checked.append(b.astype(W.dtype, copy=False))
     return tuple(checked)
-
-
-def stored_activation(arrays: Mapping[str, np.ndarray], default: str) -> str | tuple[str, ...]:
-    """Return the names that `Network.save` wrote as ``activation``, or `default` where there is none.
-
-    Raises
-    ------
-    DataError
-        If the array holds no text, or is no single name or row of names.
-    """
-    named = arrays.get("activation", np.array(default))
-    if named.dtype.kind != "U" or named.ndim > 1 or named.nbytes > 2**20:
-        raise DataError(
-            f"activation is an array of type {named.dtype} and shape {named.shape}; it must be a name, or one for each "
-            "hidden layer"
-        )
-    return tuple(str(name) for name in named) if named.ndim == 1 else str(named)

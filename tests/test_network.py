@@ -12,7 +12,7 @@ from scipy import special, stats
 
 from approxmm.activations import ACTIVATIONS, Linear
 from approxmm.errors import DataError, InputError, MissingError
-from approxmm.network import INITIALISERS, Network
+from approxmm.network import Network
 
 
 def refused(message, **arguments):
@@ -93,7 +93,6 @@ def test_initial_weights_are_gaussian_with_the_stated_variance(init, variance):
     tail = stats.chi2.cdf((W**2).sum(), W.size)
     assert 5e-10 < tail < 1 - 5e-10
     assert stats.kstest(W, "norm").pvalue > 1e-9
-    assert set(INITIALISERS) == {"he", "lecun", "glorot"}
 
 
 def test_biases_have_the_asked_deviation():
@@ -283,3 +282,47 @@ def test_each_hidden_layer_may_have_its_own_activation(tmp_path):
 def test_activations_that_do_not_fit_are_refused(activation):
     with pytest.raises(InputError, match="activation"):
         Network(tuple(np.eye(2) for _ in range(3)), None, activation)
+
+
+def normalised_twin(network, x):
+    """The definition, layer by layer."""
+    a = x
+    for k in range(network.depth - 1):
+        a = np.tanh(a @ network.weights[k] + network.bias(k + 1))
+        a = a / np.sqrt((a**2).mean(axis=1, keepdims=True) + 1e-12)
+    return a @ network.weights[-1] + network.bias(network.depth)
+
+
+def test_rms_normalisation_is_its_definition_and_survives_a_file(tmp_path):
+    network = Network.random([6, 9, 7, 4], activation="tanh", bias_std=0.2, seed=3, normalise="rms")
+    x = np.random.default_rng(0).normal(size=(5, 6))
+    expected = normalised_twin(network, x)
+    np.testing.assert_allclose(network.forward(x), expected, rtol=1e-13)
+    hidden = network.layers(x)[1][:-1]
+    np.testing.assert_allclose([np.mean(a**2, axis=1) for a in hidden], 1.0, rtol=1e-10)
+    network.save(tmp_path / "net.npz")
+    again = Network.load(tmp_path / "net.npz")
+    assert again.normalise == network.astype(np.float32).normalise == "rms"
+    np.testing.assert_array_equal(again.forward(x), network.forward(x))
+    assert repr(again) == "Network(6 – 9 – 7 – 4, tanh, rms, float64)"
+    plain = Network(network.weights, network.biases, "tanh")
+    assert np.abs(plain.forward(x) - expected).max() > 0.1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rms_normalisation_keeps_zeros_and_holds_over_the_range(dtype):
+    network = Network((np.eye(4, dtype=dtype), np.eye(4, dtype=dtype)), None, "linear", "rms")
+    row = np.array([1.0, -2.0, 0.0, 3.0], dtype=dtype)
+    scales = np.array([0.0, 1e-25, 1e-3, 1.0, 1e15], dtype=dtype)
+    out = network.forward(scales[:, None] * row)
+    assert not out[0].any()
+    assert np.isfinite(out).all()
+    np.testing.assert_allclose(out[2:], np.tile(row / np.sqrt((row**2).mean()), (3, 1)), rtol=1e-6)
+
+
+def test_normalisations_that_do_not_exist_are_refused(tmp_path):
+    refused("normalise='layer' is unknown; choose one of none, rms", weights=(np.eye(2),), normalise="layer")
+    for bad in (np.array("batch"), np.array(1.0), np.array(["rms", "rms"])):
+        np.savez(tmp_path / "net.npz", W1=np.eye(2), normalise=bad)
+        with pytest.raises(DataError, match=r"normalise is an array of type .* must be one of none, rms"):
+            Network.load(tmp_path / "net.npz")

@@ -47,7 +47,8 @@ def _text(model: Model, command: str | None) -> str:
     if network is not None:
         widths = " – ".join(map(str, _ends(network.widths)))
         weights = _bytes(sum(W.nbytes for W in network.weights))
-        pieces.append(f"Can be propagated: {network.depth} layers, {widths}, {network.dtype}, {weights} of weights.")
+        what = f"{network.depth} layers, {widths}, {network.dtype}, {weights} of weights"
+        pieces.append(f"Can be propagated: {what}." if document["propagates"] else _normalised(network.normalise, what))
     if model.notes:
         pieces.append("\n".join(_wrapped("Note: ", note) for note in model.notes))
     if model.obstacles:
@@ -61,6 +62,14 @@ def _text(model: Model, command: str | None) -> str:
     if command is not None:
         pieces.append(f"Next: {command}")
     return "\n\n".join(pieces)
+
+
+def _normalised(name: str, what: str) -> str:
+    return _wrapped(
+        "",
+        f"A network of {what}, that normalises each hidden layer's output ({name}): it can be evaluated and trained, "
+        "but errors are propagated through networks without normalisation only.",
+    )
 
 
 def _table(entries: list[dict[str, Any]]) -> str:
@@ -95,7 +104,7 @@ def _row(entry: dict[str, Any], sized: bool) -> list[str]:
 
 def _next_command(model: Model, path: str, activation: str | None, layers: str | None) -> str | None:
     """Return a command that propagates the model; None where it cannot be."""
-    if model.chain is None:
+    if model.chain is None or model.chain.normalise != "none":
         return None
     options = [f" --activation {activation}" if activation else "", f" --layers {layers}" if layers else ""]
     data = _DATA_BY_WIDTH.get(model.chain.widths[0])

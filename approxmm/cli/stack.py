@@ -32,7 +32,7 @@ __all__ = [
 
 Width = Annotated[int, typer.Option(help="Width of a random stack.")]
 Depth = Annotated[int, typer.Option(help="Layers of a random stack.")]
-Init = Annotated[str, typer.Option(help="Weights of a random stack: he, lecun, glorot.")]
+Init = Annotated[str, typer.Option(help="Weights of a random stack: he, lecun, glorot, each also with _uniform.")]
 DataName = Annotated[str | None, typer.Option("--data", help="Inputs: test examples of this data set.")]
 InputsFile = Annotated[Path | None, typer.Option("--inputs", help="Inputs: a .npy file (B, n).")]
 Samples = Annotated[int, typer.Option(help="How many inputs (Gaussian unless --data or --inputs).")]

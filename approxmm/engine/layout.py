@@ -57,11 +57,13 @@ def flatten(network: Network, dtype: np.dtype | type) -> np.ndarray:
     return np.concatenate(parts).astype(dtype)
 
 
-def unflatten(params: np.ndarray, layout: Layout, activation: str | tuple[str, ...]) -> Network:
+def unflatten(
+    params: np.ndarray, layout: Layout, activation: str | tuple[str, ...], normalise: str = "none"
+) -> Network:
     """Return a network with copies of the parameters."""
     weights = tuple(weights_of(params, layout, k).copy() for k in range(len(layout.weight_at)))
     biases = tuple(bias_of(params, layout, k).copy() for k in range(len(layout.bias_at)))
-    return Network(weights, biases, activation)
+    return Network(weights, biases, activation, normalise)
 
 
 @compiled

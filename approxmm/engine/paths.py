@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from approxmm.engine.optimizers import moves_idle
-from approxmm.engine.recipe import Recipe
+from approxmm.engine.recipe import PRODUCTS, Recipe
 from approxmm.engine.session import Session
 from approxmm.engine.sparse.session import ExampleSession
 from approxmm.errors import InputError
@@ -36,6 +36,8 @@ def _obstacle(recipe: Recipe) -> str:
         return f"optimizer {type(recipe.optimizer).__name__.lower()} moves weights that no example touched"
     if recipe.batch > 1:
         return f"batch={recipe.batch} shares its products"
+    if recipe.independent or recipe.sampled != PRODUCTS:
+        return "only one draw for all three products of a layer is taken there"
     return ""
 
 

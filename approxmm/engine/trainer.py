@@ -14,6 +14,7 @@ import numpy as np
 from approxmm.data.dataset import Dataset
 from approxmm.engine.measure import measure
 from approxmm.engine.optimizers import Adam, Optimizer
+from approxmm.engine.paths import make_session
 from approxmm.engine.recipe import Recipe, check_counts
 from approxmm.engine.result import TrainingResult
 from approxmm.engine.session import Session
@@ -115,7 +116,7 @@ def train(
     if threads is None:
         threads = _useful_threads(start, batch)
     recipe = Recipe(method, optimizer or Adam(), batch=batch, seed=seed, dtype=dtype, threads=threads)
-    session = Session(start, recipe)
+    session = make_session(start, recipe)
     with single_threaded_blas():
         return _Run(session, data, epochs, schedule, measure_every, probe, progress).result()
 
@@ -258,6 +259,7 @@ class _Run:
             "optimizer": {"name": type(optimizer).__name__.lower(), **optimizer._asdict()},
             "schedule": self.schedule,
             "batch": self.session.batch,
+            "path": self.session.path,
             "threads": self.session.threads,
             "epochs": self.epochs,
             "seed": self.session.seed,

@@ -35,6 +35,7 @@ def assemble(
     kind: str,
     activation: str | Sequence[str] | None = None,
     notes: Sequence[str] = (),
+    normalise: str = "none",
 ) -> Model:
     """Return the model that consists of `parts`, in the order of evaluation.
 
@@ -47,6 +48,8 @@ def assemble(
         Names for what the parts leave open: one, or one a hidden layer. Without it ReLU, and a note says so.
     notes : sequence of str
         What the reader has to say.
+    normalise : str
+        As for `Network`.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def assemble(
     network = None
     if not chain.obstacles:
         try:
-            network = Network(tuple(d.weight for d in chain.layers), _biases(chain.layers), names)
+            network = Network(tuple(d.weight for d in chain.layers), _biases(chain.layers), names, normalise)
         except InputError as error:
             chain.obstacle(Obstacle(name=source, kind=kind, reason=str(error), remedy="export it again"))
     return Model(source, kind, tuple(chain.found), tuple(chain.obstacles), (*notes, *chain.notes), network)

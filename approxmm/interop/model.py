@@ -89,9 +89,10 @@ class Model:
         return {
             "source": self.source,
             "format": self.format,
-            "propagates": network is not None,
+            "propagates": network is not None and network.normalise == "none",
             "widths": None if network is None else list(network.widths),
             "activation": None if network is None else network.activation,
+            "normalise": None if network is None else network.normalise,
             "dtype": None if network is None else str(network.dtype),
             "parameters": sum(item.parameters for item in self.found),
             "layers": [self._entry(item) for item in self.found],

@@ -17,4 +17,4 @@ def read(source: Source) -> Reading:
         dense(f"W{k}", Stored.of(W), None if network.biases is None else Stored.of(network.bias(k)))
         for k, W in enumerate(network.weights, start=1)
     ]
-    return Reading(with_activations(layers, network.activation), "approxmm network")
+    return Reading(with_activations(layers, network.activation), "approxmm network", normalise=network.normalise)

@@ -6,7 +6,7 @@ from approxmm.data.npz import read_npz
 from approxmm.interop.named import named_parts
 from approxmm.interop.reading import Reading, Source
 from approxmm.interop.stored import Stored
-from approxmm.network import stored_activation
+from approxmm.network_file import SETTINGS, stored_activation, stored_normalisation
 
 __all__ = ["read"]
 
@@ -15,6 +15,7 @@ def read(source: Source) -> Reading:
     """Return the layers of an `.npz` file; errors as for `read_npz` and `named_parts`."""
     arrays = read_npz(source.path, source.max_bytes)
     activation = stored_activation(arrays, "relu") if "activation" in arrays else None
-    stored = {name: Stored.of(array) for name, array in arrays.items() if name != "activation"}
+    stored = {name: Stored.of(array) for name, array in arrays.items() if name not in SETTINGS}
     parts = named_parts(stored, source.name, stored_order=True, layers=source.layers, activation=activation)
-    return Reading(parts, f"NumPy archive of {len(stored)} arrays", by_name=True)
+    kind = f"NumPy archive of {len(stored)} arrays"
+    return Reading(parts, kind, by_name=True, normalise=stored_normalisation(arrays))

@@ -104,7 +104,7 @@ def read_model(
         reading: Reading = read(Source(source, name, layers, max_bytes))
         if layers is not None and not reading.by_name:
             raise InputError(f"layers={list(layers)!r}: {name} states the order of its layers; leave it out")
-        return assemble(reading.parts, name, reading.format, activation, reading.notes)
+        return assemble(reading.parts, name, reading.format, activation, reading.notes, reading.normalise)
 
 
 def _file_reader(path: Path, max_bytes: int) -> str:

@@ -53,9 +53,12 @@ class Reading:
         What the user should know.
     by_name : bool
         Whether the parts were found by names of arrays, so that `layers` could choose among them.
+    normalise : str
+        What is stated to happen to each hidden layer's output; see `Network`.
     """
 
     parts: Sequence[Part]
     format: str
     notes: Sequence[str] = field(default=())
     by_name: bool = False
+    normalise: str = "none"

@@ -21,7 +21,7 @@ from approxmm.methods.budget import Budget
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 
-__all__ = ["Claims", "Cost", "ImportanceLaw", "Method", "Outcome"]
+__all__ = ["Claims", "Cost", "ImportanceLaw", "Method", "Outcome", "Product"]
 
 Outcome = tuple[Fraction, tuple[Fraction, ...]]
 Side = Literal["inner", "output"]

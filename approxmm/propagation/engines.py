@@ -17,6 +17,7 @@ from approxmm.propagation.ensemble import Ensemble
 from approxmm.propagation.meanfield import mean_field
 from approxmm.propagation.moments import exact_moments
 from approxmm.propagation.onestep import predict_compounding
+from approxmm.propagation.plan import require_unnormalised
 from approxmm.propagation.simulate import simulate
 
 __all__ = ["ENGINES", "Task", "propagate"]
@@ -119,8 +120,9 @@ def propagate(task: Task, engine: str) -> tuple[dict[str, ErrorProfile], dict[st
     InputError
         If the engine is unknown.
     NotAvailableError
-        If a single engine was asked for and does not apply.
+        If a single engine was asked for and does not apply, or the network normalises its layers.
     """
+    require_unnormalised(task.network)
     if engine != "all":
         if engine not in ENGINES:
             raise InputError(f"engine={engine!r} is unknown; choose one of {', '.join(ENGINES)}, all")

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from approxmm.activations import LINEAR, Activation, get_activation
-from approxmm.errors import InputError
-from approxmm.network import INITIALISERS, Network
+from approxmm.errors import InputError, NotAvailableError
+from approxmm.initialisers import get_initialiser
+from approxmm.network import Network
+from approxmm.propagation.plan import require_unnormalised
 
 __all__ = ["Ensemble"]
 
@@ -78,11 +80,23 @@ class Ensemble:
         init: str = "he",
         bias_std: float = 0.0,
     ) -> Ensemble:
-        """Return the ensemble that `Network.random` draws from, with the same arguments."""
-        if init not in INITIALISERS:
-            raise InputError(f"init={init!r} is unknown; choose one of {', '.join(INITIALISERS)}")
+        """Return the ensemble that `Network.random` draws from, with the same arguments.
+
+        Raises
+        ------
+        InputError
+            If an argument is not acceptable.
+        NotAvailableError
+            If the initialiser's weights are not independent.
+        """
+        law = get_initialiser(init)
+        if not law.independent:
+            raise NotAvailableError(
+                f"init={init!r}: its weights are not independent of each other, which the mean field assumes; "
+                "simulate a network drawn with them (Network.random), or take another initialiser"
+            )
         stack = cls(tuple(widths), activation)  # checks the widths before they are used
-        of_weights = tuple(float(n * INITIALISERS[init](n, m) ** 2) for n, m in pairwise(stack.widths))
+        of_weights = tuple(float(n * law.deviation(n, m) ** 2) for n, m in pairwise(stack.widths))
         return cls(stack.widths, activation, of_weights, float(bias_std) ** 2, f"init {init}")
 
     @classmethod
@@ -91,7 +105,13 @@ class Ensemble:
 
         Not claimed: that the network is a draw from it. Trained weights are correlated, and what is computed for the
         ensemble then is that of a random network of the same variances.
+
+        Raises
+        ------
+        NotAvailableError
+            If the network normalises its layers.
         """
+        require_unnormalised(network)
         of_weights = [W.shape[0] * _mean_square(W) for W in network.weights]
         of_biases = [_mean_square(network.bias(k)) for k in range(1, network.depth + 1)]
         return cls(network.widths, network.activation, tuple(of_weights), tuple(of_biases), "measured")

@@ -10,7 +10,7 @@ from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods.contract import Method
 from approxmm.network import Network
 
-__all__ = ["Plan", "describe_plan", "make_plan", "require_linear"]
+__all__ = ["Plan", "describe_plan", "make_plan", "require_linear", "require_unnormalised"]
 
 Plan = tuple[Method | None, ...]
 
@@ -33,7 +33,16 @@ def make_plan(network: Layered, method: Method | Sequence[Method | None], *, sam
         One for all sampled layers, or one (or None) for every layer.
     sample_output : bool
         Whether one method for all includes the last layer.
+
+    Raises
+    ------
+    InputError
+        If there are not as many methods as layers.
+    NotAvailableError
+        If the network normalises its layers.
     """
+    if isinstance(network, Network):
+        require_unnormalised(network)
     if isinstance(method, Method):
         return tuple(method if sample_output or k < network.depth else None for k in range(1, network.depth + 1))
     if len(method) != network.depth:
@@ -59,4 +68,13 @@ def require_linear(network: Network) -> None:
         raise NotAvailableError(
             f"activation={network.activation!r}: exact moments exist for linear networks only; "
             "use the simulation (--engine simulate) or --activation linear"
+        )
+
+
+def require_unnormalised(network: Network) -> None:
+    """Raise `NotAvailableError` if the network normalises its layers: no engine of this package follows that."""
+    if network.normalise != "none":
+        raise NotAvailableError(
+            f"normalise={network.normalise!r}: errors are propagated through networks without normalisation only; "
+            "measure them in training (measure_every), or give a network with normalise='none'"
         )

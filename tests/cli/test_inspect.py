@@ -190,3 +190,17 @@ def test_help_has_an_example():
     code, out, _ = run("inspect", "--help")
     assert code == 0
     assert "Example: approxmm inspect" in " ".join(out.split())
+
+
+def test_a_network_that_normalises_is_reported_and_not_offered_for_propagation(tmp_path):
+    path = tmp_path / "rms.npz"
+    Network.random([4, 6, 3], normalise="rms").save(path)
+    code, out, _ = run("inspect", path, "--json")
+    report = json.loads(out)
+    assert (code, report["normalise"], report["propagates"], report["next"]) == (0, "rms", False, None)
+    text = " ".join(run("inspect", path)[1].split())
+    assert "that normalises each hidden layer's output (rms)" in text
+    assert "Can be propagated" not in text
+    code, _, err = run("propagate", path, "--method", "bernoulli")
+    assert code == 1
+    assert "normalise='rms'" in err

@@ -37,16 +37,16 @@ class ExampleSession(Session):
     def __init__(self, network: Network, recipe: Recipe) -> None:
         self._turned = False
         super().__init__(network, recipe)
-        self.plan = self._plan()
+        self.plan = self._plan(network.normalise == "rms")
         self.walkers = self.threads if recipe.asynchronous else 1
         self.memory = make_memory(self.layout, self.dtype, self.walkers, self.walkers, len(self.slots))
         self.ledger = make_ledger(self.walkers, self.depth)
 
-    def _plan(self) -> Plan:
+    def _plan(self, normalised: bool) -> Plan:
         claims = self.method.claims
         if claims.side == "output" and claims.reads != "pre_activation" and self.sampled_layers:
-            return ByNode(self.sampled_layers, claims.reads == "input", False)
-        return ByRow(self.sampled_layers, claims.side == "inner", False)
+            return ByNode(self.sampled_layers, claims.reads == "input", normalised)
+        return ByRow(self.sampled_layers, claims.side == "inner", normalised)
 
     @property
     def params(self) -> np.ndarray:

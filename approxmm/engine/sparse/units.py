@@ -26,11 +26,9 @@ from approxmm.engine.sparse.memory import (
     part,
 )
 from approxmm.methods.operations import SparseVector
+from approxmm.normalisation import RMS_EPSILON
 
 __all__ = ["choose", "entering", "items_of", "list_input", "list_units", "outputs", "take_back"]
-
-_TINY = 1e-12  # under the root mean square
-
 
 @compiled
 def items_of(memory: Memory, slot: int, layout: Layout, layer: int) -> np.ndarray:
@@ -110,8 +108,9 @@ def _normalise(values: np.ndarray, size: int, width: int) -> float:
     """Divide the values by the root mean square over the whole width; return it."""
     total = 0.0
     for q in range(size):
-        total += values[q] * values[q]
-    root = values.dtype.type(math.sqrt(total / width + _TINY))
+        number = np.float64(values[q])
+        total += number * number
+    root = values.dtype.type(math.sqrt(total / width + RMS_EPSILON))
     for q in range(size):
         values[q] /= root
     return root
