@@ -13,7 +13,8 @@ from approxmm.data import load_data
 from approxmm.data.dataset import Dataset
 from approxmm.engine.optimizers import Optimizer, Sgd
 from approxmm.engine.recipe import Recipe
-from approxmm.engine.session import Session, make_session
+from approxmm.engine.paths import make_session
+from approxmm.engine.session import Session
 from approxmm.engine.steps import StepRange
 from approxmm.errors import ApproxmmError
 from approxmm.methods import get_method
