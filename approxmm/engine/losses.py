@@ -9,15 +9,26 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.dispatch import generic
 
-__all__ = ["CrossEntropy", "Loss", "SquaredError", "evaluate", "target_memory", "target_rows"]
+__all__ = ["LOSS_LIMIT", "CrossEntropy", "Loss", "SquaredError", "evaluate", "target_memory", "target_rows"]
+
+# Nats. A classifier that is this wrong has left the range where training means anything, although in float32 its dead
+# units may keep the loss finite for ever.
+LOSS_LIMIT = 1e9
 
 
 class CrossEntropy(NamedTuple):
-    """Softmax cross-entropy in nats; targets are class numbers."""
+    """Softmax cross-entropy in nats; targets are class numbers. A loss beyond `limit` ends the training."""
+
+    limit: float = LOSS_LIMIT
 
 
 class SquaredError(NamedTuple):
-    """Half the squared distance to the target, summed over outputs; targets are vectors."""
+    """Half the squared distance to the target, summed over outputs; targets are vectors.
+
+    A loss beyond `limit` ends the training: it has the square of the targets' unit, so it should follow their size.
+    """
+
+    limit: float = LOSS_LIMIT
 
 
 Loss = CrossEntropy | SquaredError
