@@ -240,9 +240,12 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
 
     def _publish(self, run: Run) -> None:
         """Take over what a run has trained."""
-        self.network_, self._predictor = run.networks()
-        self._run, self._memory = run, None
-        self.n_layers_ = self.network_.depth + 1
+        self._take(*run.networks(), run, None)
+
+    def _take(self, trained: Network, predictor: Network, run: Run | None, memory: Memory | None) -> None:
+        """Set what is fitted; one of `run` and `memory` lets training go on."""
+        self.network_, self._predictor, self._run, self._memory = trained, predictor, run, memory
+        self.n_layers_ = trained.depth + 1
 
     def _scores(self, x: Any) -> np.ndarray:
         """Return the network's outputs (N, C) by exact products."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from approxmm.data.npz import read_npz
 from approxmm.engine.loop import Position
 from approxmm.errors import ApproxmmError, DataError, InputError, MissingError
 from approxmm.estimators.memory import Memory
+from approxmm.estimators.settings import hidden_widths
 from approxmm.methods import Method
 from approxmm.network import Network
 
 __all__ = ["load_estimator", "save_estimator"]
 
-_PREFIX, _ARRAY = "estimator.", "estimator.memory."
+_PREFIX, _ARRAY, _EXACT = "estimator.", "estimator.memory.", "estimator.exact.W"
 _FORMAT = 1
 _LONGEST = 2**24  # characters of the description: a million epochs fit
 _PLAIN = (str, int, float, bool, type(None))
@@ -56,6 +58,8 @@ def save_estimator(estimator: Any, path: str | os.PathLike[str], resumable: bool
     }
     arrays = {_PREFIX + "description": np.array(json.dumps(description))}
     arrays |= {_PREFIX + name: array for name, array in estimator._own_arrays().items()}
+    if estimator._predictor is not estimator.network_:
+        arrays |= {f"{_EXACT}{k}": W for k, W in enumerate(estimator._predictor.weights, start=1)}
     if resumable:
         arrays |= {_ARRAY + name: array for name, array in memory.arrays.items()}
     with atomic_path(path) as temporary:
@@ -145,11 +149,12 @@ def _parameters(cls: Any, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fill(estimator: Any, network: Network, description: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Make an estimator fitted: everything is held against the network, by building the session that goes on."""
+    """Make an estimator fitted. What the file claims of its memory is held against the method when training goes on."""
     for name in _FITTED:
         setattr(estimator, name, _fitted_value(name, description["fitted"][name]))
-    if estimator.n_outputs_ != network.widths[-1]:
-        raise DataError(f"it speaks of {estimator.n_outputs_} outputs, the network has {network.widths[-1]}")
+    widths = (*hidden_widths(estimator.hidden_layer_sizes), estimator.n_outputs_)
+    if widths != network.widths[1:]:
+        raise DataError(f"it speaks of layers of {widths} units, the network has {network.widths[1:]}")
     estimator.n_features_in_ = network.widths[0]
     names = description["feature_names"]
     if names:
@@ -160,8 +165,26 @@ def _fill(estimator: Any, network: Network, description: dict[str, Any], arrays:
     estimator._take_own(description["own"], own)
     kept = {name.removeprefix(_ARRAY): array for name, array in arrays.items() if name.startswith(_ARRAY)}
     recipe = estimator._recipe_of_file(network, int(description["seed"]), float(description["limit"]))
-    memory = Memory(recipe, Position.of(description["position"]), kept)
-    estimator._publish(memory.under(network, recipe))
+    estimator._take(network, _predictor(network, arrays), None, Memory(recipe, _position(description), kept))
+
+
+def _predictor(network: Network, arrays: dict[str, np.ndarray]) -> Network:
+    """Return the network that predicts: the trained one, unless the file has other weights for it."""
+    names = [f"{_EXACT}{k}" for k in range(1, network.depth + 1)]
+    if names[0] not in arrays:
+        return network
+    predictor = replace(network, weights=tuple(arrays[name] for name in names))
+    if predictor.widths != network.widths or predictor.dtype != network.dtype:
+        raise DataError(f"its weights for predictions are of {predictor!r}, those that were trained of {network!r}")
+    return predictor
+
+
+def _position(description: dict[str, Any]) -> Position:
+    """Return how far training had come: whole epochs."""
+    position = Position.of(description["position"])
+    if position.step:
+        raise DataError(f"it ends amid an epoch, at step {position.step}")
+    return position
 
 
 def _fitted_value(name: str, value: Any) -> Any:

@@ -38,12 +38,19 @@ class Memory:
     def under(self, network: Network, recipe: Recipe) -> Run:
         """Return a run of a session for `network` that goes on from here.
 
-        With another optimiser or another method than before, the arrays mean nothing, and these two start anew.
+        With another optimiser or another method than before, or without arrays, these two start anew.
+
+        Raises
+        ------
+        DataError
+            If the arrays are not those of such a session: they may come from a file.
         """
         session = Session(network, recipe)
-        if type(recipe.optimizer) is type(self.recipe.optimizer) and recipe.method == self.recipe.method:
+        same = type(recipe.optimizer) is type(self.recipe.optimizer) and recipe.method == self.recipe.method
+        if same and self.arrays:
             restore_arrays(session, self.arrays)
-        return Run(session, replace(self.position))
+            return Run(session, replace(self.position))
+        return Run(session, replace(self.position, taken=0))  # Adam's bias correction counts from an empty memory
 
 
 @dataclass

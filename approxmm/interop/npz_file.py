@@ -15,6 +15,8 @@ def read(source: Source) -> Reading:
     """Return the layers of an `.npz` file; errors as for `read_npz` and `named_parts`."""
     arrays = read_npz(source.path, source.max_bytes)
     activation = stored_activation(arrays, "relu") if "activation" in arrays else None
-    stored = {name: Stored.of(array) for name, array in arrays.items() if name != "activation"}
+    # What follows the network in the file of an estimator is no parameter of it.
+    parameters = {name: array for name, array in arrays.items() if not name.startswith("estimator.")}
+    stored = {name: Stored.of(array) for name, array in parameters.items() if name != "activation"}
     parts = named_parts(stored, source.name, stored_order=True, layers=source.layers, activation=activation)
     return Reading(parts, f"NumPy archive of {len(stored)} arrays", by_name=True)
