@@ -59,10 +59,10 @@ def _draw_outlines(key: Key, first: int, sizes: np.ndarray, images: np.ndarray, 
     """Draw into black `images`, shape (n, rows, columns), with a height and width that is a row of `sizes`."""
     for i in range(labels.size):
         size, row, column, _ = philox4x64(Key(key.seed, key.stream, key.step, key.layer, first + i), 0)
-        pair = below(size, len(sizes))
+        pair = below(np.uint64(size), len(sizes))
         height, width = sizes[pair, 0], sizes[pair, 1]
-        top = below(row, images.shape[1] - height + 1)
-        left = below(column, images.shape[2] - width + 1)
+        top = below(np.uint64(row), images.shape[1] - height + 1)
+        left = below(np.uint64(column), images.shape[2] - width + 1)
         for x in range(left, left + width):
             images[i, top, x] = 255
             images[i, top + height - 1, x] = 255
