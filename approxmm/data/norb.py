@@ -103,7 +103,10 @@ def block_means(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     block = images.shape[-1] // side
     if block == 1:
         return images
-    sums = images.reshape(*images.shape[:-2], side, block, side, block).sum(axis=(-3, -1), dtype=np.uint32)
+    rows = images.reshape(*images.shape[:-2], side, block, -1).sum(axis=-2, dtype=np.uint32)
+    sums = rows[..., ::block].copy()
+    for column in range(1, block):
+        sums += rows[..., column::block]
     return np.asarray((sums + block * block // 2) // (block * block), dtype=np.uint8)
 
 
