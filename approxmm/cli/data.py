@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
@@ -95,7 +94,7 @@ def _row(entry: Any) -> list[str]:
 
 def _host(source: str) -> str:
     """Shorten a homepage to its host, and other words to what is before a comma."""
-    return urlsplit(source).hostname or source.partition(",")[0]
+    return (source.partition("://")[2] or source.partition(",")[0]).partition("/")[0]
 
 
 def _where(entry: Any) -> str:

@@ -25,7 +25,8 @@ _BLOCK = 128  # image pairs in memory at full resolution: 2.4 MB
 class NorbSource(FileSource):
     """A set in two pairs of matrix files: images (n, 2, 96, 96) of bytes, categories (n,) of 32-bit integers.
 
-    The files "-info" with the pose of each toy are not needed and not looked at.
+    The files "-info" with the pose of each toy are not needed and not looked at. The pictures that validate show toys
+    that are in the training split too; those of the test are other toys.
     """
 
     train_images: DataFile

@@ -39,7 +39,9 @@ def test_generated_sets_are_sound_and_not_fetched(name):
     checked = run("check", name, "--json")
     assert checked.exit_code == 0
     assert json.loads(checked.stdout)["summary"].startswith("generated")
-    assert run("fetch", name).exit_code == 2
+    fetched = run("fetch", name)
+    assert fetched.exit_code == 1
+    assert f"data set '{name}' is generated and cannot be fetched" in fetched.output
 
 
 def test_missing_sets_exit_with_1(tmp_path):
