@@ -38,7 +38,8 @@ def train(
     depth: Annotated[int, typer.Option(help="Hidden layers.")] = 3,
     width: Annotated[int, typer.Option(help="Nodes of a hidden layer.")] = 1000,
     activation: Annotated[
-        str, typer.Option(help="relu, leaky_relu, leaky_relu(0.2), tanh, sigmoid, gelu, erf, linear.")
+        str,
+        typer.Option(help="relu, leaky_relu, leaky_relu(0.2), shifted_relu(0.5), tanh, sigmoid, gelu, erf, linear."),
     ] = "relu",
     batch: Annotated[int, typer.Option(help="Examples a step.")] = 20,
     epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 1,
