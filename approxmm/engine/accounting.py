@@ -36,7 +36,7 @@ def count_multiplications(session: Session, steps: int) -> dict[str, dict[str, f
             done[name] += full * share
         if sampled:
             cost = session.method.cost(session.batch, n, m)
-            done["selection"] += cost.selection * steps
+            done["selection"] += cost.selection * session.recipe.draw_count * steps
             done["upkeep"] += cost.upkeep * steps
     return {"done": done, "dense": dense}
 
