@@ -10,12 +10,13 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 from approxmm.errors import InputError
 
@@ -32,13 +33,19 @@ def available_workers() -> int:
     return os.cpu_count() or 1
 
 
-def single_threaded_blas() -> threadpool_limits:
-    """Return a context in which BLAS calls use the calling thread only.
+def single_threaded_blas() -> AbstractContextManager[Any]:
+    """Return a context in which BLAS calls of NumPy and SciPy use the calling thread only."""
+    return cast(AbstractContextManager[Any], _blas().limit(limits=1, user_api="blas"))
+
+
+@cache
+def _blas() -> Any:
+    """Return the control of the BLAS libraries, which takes some milliseconds to find.
 
     SciPy's BLAS is loaded first: compiled code calls that one, and a library loaded later would escape the limit.
     """
     import_module("scipy.linalg.cython_blas")
-    return threadpool_limits(limits=1, user_api="blas")
+    return ThreadpoolController()
 
 
 def map_in_order(function: Callable[[_T], _R], pieces: Iterable[_T], workers: int | None = None) -> Iterator[_R]:

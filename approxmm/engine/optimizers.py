@@ -52,8 +52,8 @@ class Adagrad(NamedTuple):
 class Adam(NamedTuple):
     """Adam (Kingma & Ba 2015) with bias correction.
 
-    `lazy` leaves the moments and weights of items that a sampled product did not touch as they are; otherwise those
-    items see a gradient of zero.
+    `lazy` leaves weights whose gradient is exactly zero as they are, with their moments: those that a sampled product
+    did not touch, or that met an input of zero.
     """
 
     lr: float = 1e-3
@@ -230,6 +230,9 @@ def _update_adam(
     second = slots[1, at : at + grad.size]
     for i in range(grad.size):
         g = grad[i] + decay * weights[i]
-        first[i] = beta1 * first[i] + rest1 * g
-        second[i] = beta2 * second[i] + rest2 * g * g
-        weights[i] -= lr * first[i] / (np.sqrt(second[i]) + eps)
+        mean, square = beta1 * first[i] + rest1 * g, beta2 * second[i] + rest2 * g * g
+        weight = weights[i] - lr * mean / (np.sqrt(square) + eps)
+        idle = optimizer.lazy and grad[i] == 0.0
+        first[i] = first[i] if idle else mean
+        second[i] = second[i] if idle else square
+        weights[i] = weights[i] if idle else weight

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from approxmm.engine.workspace import EXACT
 from approxmm.errors import InputError
 from approxmm.methods.contract import Method, Product
 
-__all__ = ["PRODUCTS", "Recipe", "check_counts"]
+__all__ = ["PATHS", "PRODUCTS", "Path", "Recipe", "check_counts"]
 
+Path = Literal["auto", "minibatch", "per_example"]
+PATHS: tuple[Path, ...] = get_args(Path)
 _NAMES: tuple[Product, ...] = get_args(Product)
 PRODUCTS: frozenset[str] = frozenset(_NAMES)
 
@@ -43,6 +45,12 @@ class Recipe:
     independent : bool
         Whether each sampled product has a draw of its own. By default all three share one, so that gradients flow
         through the sampled entries only: those of the network that was sampled.
+    path : {"auto", "minibatch", "per_example"}
+        How steps are computed: all examples of a batch together, or each example alone, touching its active weights
+        only. ``auto`` takes what is faster.
+    asynchronous : bool
+        Threads take steps of their own at the same time, on shared parameters and without locks (Recht, Ré, Wright
+        & Niu 2011). Results then depend on chance, unless there is one thread only.
 
     Notes
     -----
@@ -63,7 +71,7 @@ class Recipe:
     Raises
     ------
     InputError
-        If a number is out of range, or a product is unknown or not among those that the method can stand in for.
+        If a number is out of range, a name unknown, or a product not among those that the method can stand in for.
     """
 
     method: Method
@@ -75,9 +83,13 @@ class Recipe:
     threads: int = 1
     sampled: frozenset[str] = PRODUCTS
     independent: bool = False
+    path: Path = "auto"
+    asynchronous: bool = False
 
     def __post_init__(self) -> None:
         check_counts(batch=self.batch, threads=self.threads)
+        if self.path not in PATHS:
+            raise InputError(f"path={self.path!r} is unknown; choose one of {', '.join(PATHS)}")
         object.__setattr__(self, "dtype", np.dtype(self.dtype))
         object.__setattr__(self, "sampled", _checked_products(self.sampled, self.method))
 

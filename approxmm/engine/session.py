@@ -17,10 +17,13 @@ from approxmm.engine.steps import StepRange, train_steps
 from approxmm.engine.team import ALONE, Team, make_teams
 from approxmm.engine.workspace import Sampling, make_workspace
 from approxmm.errors import InputError
+from approxmm.methods.exact import ExactState
 from approxmm.network import Network
 from approxmm.random import Key, Stream, generator, make_key
 
 __all__ = ["Session"]
+
+_BLOCK = 64  # examples that are evaluated together, if a step has no more
 
 
 class Session:
@@ -33,6 +36,8 @@ class Session:
     recipe : Recipe
     """
 
+    path = "minibatch"
+
     def __init__(self, network: Network, recipe: Recipe) -> None:
         self.recipe = recipe
         self.method, self.optimizer, self.loss = recipe.method, recipe.optimizer, recipe.loss
@@ -44,7 +49,7 @@ class Session:
         self.params = flatten(network, self.dtype)
         self.slots = np.zeros((slot_count(self.optimizer), size), dtype=self.dtype)
         self.sampled_layers = 0 if self.method.claims.exact else network.depth - 1
-        targets = target_memory(self.loss, self.batch, network.widths[-1], self.dtype)
+        targets = target_memory(self.loss, max(self.batch, _BLOCK), network.widths[-1], self.dtype)
         self.work = make_workspace(self.layout, targets, self.dtype, self.sampling(), self.threads)
         hidden = range(network.depth - 1)
         self.state = self.method.prepare(
@@ -125,17 +130,20 @@ class Session:
         The views are overwritten by the next pass. `item` numbers the draw; `params` are the present ones by default.
         """
         params = self.params if params is None else params
-        key = Key(self.seed, Stream.PROBE, item, 0, 0)
-        forward(x, params, self.layout, self.phi, self.state, self.sampling(sampled), key, self.work, ALONE)
+        key, sampling = Key(self.seed, Stream.PROBE, item, 0, 0), self.sampling(sampled)
+        # An exact pass never asks the method: the same compiled code serves all methods.
+        state = self.state if sampling.layers else ExactState()
+        forward(x, params, self.layout, self.phi, state, sampling, key, self.work, ALONE)
         return [
             (units_of(self.work.pre, self.layout, k, len(x)), units_of(self.work.out, self.layout, k, len(x)))
             for k in range(self.depth)
         ]
 
-    def blocks(self, x: np.ndarray) -> Iterator[slice]:
-        """Yield slices of `x` of the batch size."""
-        for start in range(0, len(x), self.batch):
-            yield slice(start, min(start + self.batch, len(x)))
+    def blocks(self, x: np.ndarray, size: int | None = None) -> Iterator[slice]:
+        """Yield slices of `x` of the batch size, or of another one."""
+        size = size or self.batch
+        for start in range(0, len(x), size):
+            yield slice(start, min(start + size, len(x)))
 
     def test_time_params(self) -> np.ndarray:
         """Return the parameters for exact products at test time.
@@ -159,10 +167,14 @@ class Session:
 
     def predict(self, x: np.ndarray, sampled: bool = False) -> np.ndarray:
         """Return the predicted class of each row, (B,) int64, by exact products or by the training's sampled path."""
-        result = np.empty(len(x), dtype=np.int64)
+        return self.scores(x, sampled).argmax(axis=1)
+
+    def scores(self, x: np.ndarray, sampled: bool = False) -> np.ndarray:
+        """Return the network's outputs (B, C), by exact products or by the training's sampled path."""
+        result = np.empty((len(x), int(self.layout.widths[-1])), dtype=self.dtype)
         params = self.params if sampled else self.test_time_params()
-        for number, rows in enumerate(self.blocks(x)):
-            result[rows] = self.layers(x[rows], sampled, number, params)[-1][1].argmax(axis=1)
+        for number, rows in enumerate(self.blocks(x, None if sampled else len(self.work.rows))):
+            result[rows] = self.layers(x[rows], sampled, number, params)[-1][1]
         return result
 
     def accuracy(self, x: np.ndarray, y: np.ndarray, sampled: bool = False) -> float:

@@ -17,11 +17,8 @@ from approxmm.engine.workspace import EXACT, Sampling, Workspace, active_items
 from approxmm.methods.operations import observe, refresh
 from approxmm.random import Key, Stream
 
-__all__ = ["LOSS_LIMIT", "StepRange", "train_steps"]
+__all__ = ["StepRange", "train_steps"]
 
-# Nats. A classifier that is this wrong has left the range where training means anything, although in float32 its dead
-# units may keep the loss finite for ever.
-LOSS_LIMIT = 1e9
 _SELECT = Stream.SELECT
 
 
@@ -119,7 +116,7 @@ def train_steps(
     Returns
     -------
     int
-        Steps taken: fewer than asked for if a loss was not finite or beyond `LOSS_LIMIT`, whose update is not made.
+        Steps taken: fewer than asked for if a loss was not finite or beyond its limit, whose update is not made.
     """
     depth = layout.weight_at.size
     for s in range(steps.first, steps.stop):
@@ -133,7 +130,7 @@ def train_steps(
             delta = units_of(work.delta, layout, depth - 1, size)
             losses[s] = evaluate(loss, scores, work.targets[:size], delta)
         barrier(team)
-        if not losses[s] < LOSS_LIMIT:  # written so that NaN ends the run too
+        if not losses[s] < loss.limit:  # written so that NaN ends the run too
             return s - steps.first
         rate = steps.rates[s - steps.first]
         backward(rows, params, layout, activation, sampling, work, optimizer, slots, rate, now + 1, team)

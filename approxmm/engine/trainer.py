@@ -14,6 +14,7 @@ from approxmm.data.dataset import Dataset
 from approxmm.engine.accounting import active_fractions, count_multiplications, memory_by_part, peak_memory_mb
 from approxmm.engine.checks import check_dataset, check_fit
 from approxmm.engine.evaluate import confusion_counts
+from approxmm.engine.paths import make_session
 from approxmm.engine.plan import Plan
 from approxmm.engine.recipe import Recipe, check_counts
 from approxmm.engine.result import TrainingResult
@@ -102,7 +103,7 @@ def train(
     said: list[str] = []
     hooks = Hooks(progress, stop, _noted(said, notify))
     with single_threaded_blas():
-        return _Training(Session(start, recipe), data, plan, hooks, described, said).result()
+        return _Training(make_session(start, recipe), data, plan, hooks, described, said).result()
 
 
 def _divided(settings: dict[str, Any]) -> tuple[Plan, dict[str, Any]]:

@@ -20,12 +20,24 @@ from approxmm.hashing.query import (
     QueryWorkspace,
     fill_random,
     keep_most_frequent,
+    list_in_order,
     probe_codes,
     query_workspace,
     retrieve,
     subsample,
 )
-from approxmm.hashing.query_codes import HashWorkspace, hash_rows, hash_sparse, hash_vector, hash_workspace
+from approxmm.hashing.query_codes import (
+    HashWorkspace,
+    add_projections,
+    add_rows,
+    hash_listed,
+    hash_rows,
+    hash_sparse,
+    hash_vector,
+    hash_workspace,
+    list_nonzeros,
+    pool_listed,
+)
 from approxmm.hashing.selection import select_top
 from approxmm.hashing.signatures import pack_items, project_items, squared_norms_into
 from approxmm.hashing.subspace import (
@@ -49,7 +61,15 @@ from approxmm.hashing.transforms import (
     transform_items,
     transform_query,
 )
-from approxmm.hashing.upkeep import check_fresh, recode_items, rescale_index, step_index, step_items, update_index
+from approxmm.hashing.upkeep import (
+    check_fresh,
+    recode_item,
+    recode_items,
+    rescale_index,
+    step_index,
+    step_items,
+    update_index,
+)
 
 __all__ = [
     "MAX_BITS",
@@ -61,6 +81,8 @@ __all__ = [
     "Tables",
     "Transform",
     "WeightedMask",
+    "add_projections",
+    "add_rows",
     "allocate_tables",
     "bit_agreement",
     "bucket",
@@ -75,6 +97,7 @@ __all__ = [
     "fill_random",
     "find",
     "fit_scale",
+    "hash_listed",
     "hash_rows",
     "hash_sparse",
     "hash_vector",
@@ -82,12 +105,15 @@ __all__ = [
     "index_bytes",
     "item_extra",
     "keep_most_frequent",
+    "list_in_order",
+    "list_nonzeros",
     "make_transform",
     "mask_covariance",
     "mips_angles",
     "pack_items",
     "pair_retrieval",
     "pairwise_angles",
+    "pool_listed",
     "pool_rows",
     "principal_basis",
     "probe_codes",
@@ -97,6 +123,7 @@ __all__ = [
     "query_angles",
     "query_workspace",
     "rebuild_tables",
+    "recode_item",
     "recode_items",
     "refresh_columns",
     "rescale_index",

@@ -1,0 +1,55 @@
+"""What was done, counted and timed in compiled code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from approxmm.compile import compiled
+from approxmm.engine.sparse.clock import now
+
+__all__ = ["BACKWARD", "FORWARD", "PHASES", "SELECT", "TIMED", "UPDATE", "UPKEEP", "Ledger", "make_ledger", "mark", "start"]
+
+PHASES = ("select", "forward", "backward", "update", "upkeep")
+SELECT, FORWARD, BACKWARD, UPDATE, UPKEEP = range(len(PHASES))
+TIMED = 16  # one step in so many is timed: reading the clock takes a part of a microsecond a layer
+
+
+class Ledger(NamedTuple):
+    """Sums over the steps so far, of each thread.
+
+    Attributes
+    ----------
+    counts : (T, L, 4) int64
+        Multiplications of each layer's forward product, input gradient and weight gradient; nodes computed.
+    seconds : (T, 6) float64
+        Of each phase in the steps that were timed; the number of these steps.
+    """
+
+    counts: np.ndarray
+    seconds: np.ndarray
+
+
+def make_ledger(threads: int, depth: int) -> Ledger:
+    """Return a ledger without entries."""
+    return Ledger(np.zeros((threads, depth, 4), dtype=np.int64), np.zeros((threads, len(PHASES) + 1)))
+
+
+@compiled
+def start(ledger: Ledger, rank: int, timed: bool) -> float:
+    """Return the time, if this step is timed."""
+    if not timed:
+        return 0.0
+    ledger.seconds[rank, -1] += 1.0
+    return now()
+
+
+@compiled
+def mark(ledger: Ledger, rank: int, phase: int, since: float) -> float:
+    """Add the time since `since`, if that is a time, to a phase; return the time."""
+    if since == 0.0:
+        return 0.0
+    time = now()
+    ledger.seconds[rank, phase] += time - since
+    return time

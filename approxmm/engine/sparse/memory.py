@@ -1,0 +1,152 @@
+"""What the per-example path works with: where weights lie, which products are sampled, and all of its memory."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from approxmm.compile import compiled
+from approxmm.engine.layout import Layout
+
+__all__ = [
+    "BACK",
+    "CHOSEN",
+    "DELTA",
+    "DENSE",
+    "ENTERING",
+    "GAIN",
+    "ITEMS",
+    "LINE",
+    "PLACE",
+    "PRODUCT",
+    "SCALE",
+    "SELECTED",
+    "SPREAD",
+    "VALUES",
+    "ByNode",
+    "ByRow",
+    "Memory",
+    "Plan",
+    "line_of",
+    "listed",
+    "make_memory",
+    "part",
+]
+
+
+class ByNode(NamedTuple):
+    """Active nodes are known before they are computed, and hidden weights lie node by node.
+
+    Attributes
+    ----------
+    layers : int
+        How many of the first products are sampled: all but the last.
+    reads_input : bool
+        Whether the law reads the input, or nothing.
+    normalised : bool
+        Whether hidden outputs are divided by their root mean square.
+    """
+
+    layers: int
+    reads_input: bool
+    normalised: bool
+
+
+class ByRow(NamedTuple):
+    """All nodes of a layer are computed from chosen inputs, and weights lie input by input, as everywhere else.
+
+    Attributes
+    ----------
+    layers : int
+        How many of the first products are sampled; 0 for exact training.
+    inner : bool
+        Sampled are the inputs of a product, or its outputs once they are known.
+    normalised : bool
+        Whether hidden outputs are divided by their root mean square.
+    """
+
+    layers: int
+    inner: bool
+    normalised: bool
+
+
+Plan = ByNode | ByRow
+
+# Rows of Memory.whole and Memory.real: lists of a layer's units, positions as in ITEMS …
+ITEMS, PLACE, CHOSEN = range(3)
+VALUES, GAIN, DELTA, PRODUCT, ENTERING, SPREAD, DENSE = range(7)
+# … and of the threads' own lines.
+SELECTED = 0
+SCALE, LINE, BACK = range(3)
+
+
+_TOGETHER = 4096  # scattered parameters that are updated in one go
+
+
+class Memory(NamedTuple):
+    """All memory of the path. An example has a slot; layer l = 0 is the input, whose units come first.
+
+    Attributes
+    ----------
+    whole : (3, S, U) int64
+        ITEMS: the units of each layer that count, increasing: those whose output, or its derivative, is not zero.
+        PLACE, CHOSEN: for products sampled on the inner side, the chosen positions in ITEMS, and the units there.
+    real : (7, S, U) float array
+        By position in ITEMS: VALUES, the outputs; GAIN, ∂output/∂z before any normalisation; DELTA, ∂loss/∂z; PRODUCT,
+        z without the bias. By position in PLACE: ENTERING, what entered the product; SPREAD, its scale. By unit:
+        DENSE, the outputs, zeros elsewhere.
+    count : (3, S, L + 1) int64
+        How long ITEMS is; how long PLACE is; how many nodes were computed.
+    root : (S, L + 1) float array
+        What outputs were divided by.
+    lines_whole, lines_real : (1, T, widest) int64, (3, T, widest) float arrays
+        Scratch of each thread: SELECTED; SCALE, LINE, BACK.
+    scratch : (T, …) float array
+        Each thread's copies of scattered parameters.
+    everything : (widest,) int64
+        0, 1, 2, …
+    """
+
+    whole: np.ndarray
+    real: np.ndarray
+    count: np.ndarray
+    root: np.ndarray
+    lines_whole: np.ndarray
+    lines_real: np.ndarray
+    scratch: np.ndarray
+    everything: np.ndarray
+
+
+def make_memory(layout: Layout, dtype: np.dtype | type, slots: int, threads: int, kept: int) -> Memory:
+    """Return the memory for so many examples at once, threads, and vectors that the optimiser keeps."""
+    units, widest, depth = int(layout.widths.sum()), int(layout.widths.max()), len(layout.weight_at)
+    return Memory(
+        whole=np.zeros((3, slots, units), dtype=np.int64),
+        real=np.zeros((7, slots, units), dtype=dtype),
+        count=np.zeros((3, slots, depth + 1), dtype=np.int64),
+        root=np.ones((slots, depth + 1), dtype=dtype),
+        lines_whole=np.zeros((1, threads, widest), dtype=np.int64),
+        lines_real=np.zeros((3, threads, widest), dtype=dtype),
+        scratch=np.zeros((threads, (2 + kept) * max(widest, _TOGETHER)), dtype=dtype),
+        everything=np.arange(widest, dtype=np.int64),
+    )
+
+
+@compiled
+def part(table: np.ndarray, field: int, slot: int, layout: Layout, layer: int) -> np.ndarray:
+    """Return a view of one row's part that belongs to a layer's units (layer 0: the input)."""
+    first = 0 if layer == 0 else layout.widths[0] + layout.unit_at[layer - 1]
+    return table[field, slot, first : first + layout.widths[layer]]
+
+
+@compiled
+def listed(memory: Memory, field: int, slot: int, layout: Layout, layer: int) -> np.ndarray:
+    """Return a view of a layer's list of numbers: a row of `Memory.real` up to the length of ITEMS."""
+    return part(memory.real, field, slot, layout, layer)[: memory.count[0, slot, layer]]
+
+
+@compiled
+def line_of(table: np.ndarray, field: int, rank: int, size: int) -> np.ndarray:
+    """Return a thread's scratch of `size` elements."""
+    return table[field, rank, :size]

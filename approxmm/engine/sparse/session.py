@@ -1,0 +1,120 @@
+"""A training run on the per-example path."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from approxmm.engine.layout import Layout
+from approxmm.engine.losses import target_rows
+from approxmm.engine.recipe import Recipe
+from approxmm.engine.session import Session
+from approxmm.engine.sparse.ledger import make_ledger
+from approxmm.engine.sparse.memory import ByNode, ByRow, Plan, make_memory
+from approxmm.engine.sparse.walk import walk_examples
+from approxmm.engine.steps import StepRange
+from approxmm.network import Network
+
+__all__ = ["ExampleSession"]
+
+
+class ExampleSession(Session):
+    """A session whose examples walk through the network one by one, each touching its active weights only.
+
+    While steps are taken, the sampled layers' weights lie node by node if nodes are what is sampled before they are
+    computed. `params` and `slots` are always given in the usual order; they are turned around in place for that.
+
+    Parameters
+    ----------
+    network : Network
+        Initial parameters; copied.
+    recipe : Recipe
+    """
+
+    path = "per_example"
+
+    def __init__(self, network: Network, recipe: Recipe) -> None:
+        self._turned = False
+        super().__init__(network, recipe)
+        self.plan = self._plan(network.normalise == "rms")
+        self.walkers = self.threads if recipe.asynchronous else 1
+        self.memory = make_memory(self.layout, self.dtype, self.walkers, self.walkers, len(self.slots))
+        self.ledger = make_ledger(self.walkers, self.depth)
+
+    def _plan(self, normalised: bool) -> Plan:
+        claims = self.method.claims
+        if claims.side == "output" and claims.reads != "pre_activation" and self.sampled_layers:
+            return ByNode(self.sampled_layers, claims.reads == "input", normalised)
+        return ByRow(self.sampled_layers, claims.side == "inner", normalised)
+
+    @property
+    def params(self) -> np.ndarray:
+        """All parameters, layer by layer, weights (n, m) row-major; valid until steps are taken."""
+        self._turn(False)
+        return self._params
+
+    @params.setter
+    def params(self, values: np.ndarray) -> None:
+        self._params = values
+
+    @property
+    def slots(self) -> np.ndarray:
+        """The optimiser's memory, in the order of `params`; valid until steps are taken."""
+        self._turn(False)
+        return self._slots
+
+    @slots.setter
+    def slots(self, values: np.ndarray) -> None:
+        self._slots = values
+
+    def _turn(self, by_node: bool) -> None:
+        """Let the sampled layers' weights lie node by node, or input by input as everywhere else."""
+        if by_node == self._turned:
+            return
+        for vector in (self._params, *self._slots):
+            for k in range(self.plan.layers):
+                _turn_layer(vector, self.layout, k, by_node)
+        self._turned = by_node
+
+    def run(self, x: np.ndarray, y: np.ndarray, steps: StepRange, losses: np.ndarray) -> int:
+        """Take steps, one example each; return how many were taken (fewer than asked for after a loss that exploded).
+
+        `y` are the classes (N,), or the target vectors (N, C) of a regression.
+        """
+        targets = target_rows(self.loss, y, self.dtype)
+        self._turn(isinstance(self.plan, ByNode))
+        if self.walkers == 1:
+            return self._walk(x, targets, steps, losses, 0)
+        with ThreadPoolExecutor(self.walkers - 1) as pool:
+            running = [pool.submit(self._walk, x, targets, steps, losses, rank) for rank in range(1, self.walkers)]
+            return min(self._walk(x, targets, steps, losses, 0), *(thread.result() for thread in running))
+
+    def _walk(self, x: np.ndarray, targets: np.ndarray, steps: StepRange, losses: np.ndarray, rank: int) -> int:
+        certain: int = walk_examples(
+            x,
+            targets,
+            steps,
+            self._params,
+            self._slots,
+            self.layout,
+            self.phi,
+            self.loss,
+            self.optimizer,
+            self.state,
+            self.plan,
+            self.seed,
+            self.memory,
+            self.ledger,
+            losses,
+            rank,
+            self.walkers,
+        )
+        return certain
+
+
+def _turn_layer(vector: np.ndarray, layout: Layout, k: int, by_node: bool) -> None:
+    n, m = (int(layout.widths[k + i]) for i in (0, 1))
+    start = int(layout.weight_at[k])
+    lying = vector[start : start + n * m].reshape((n, m) if by_node else (m, n))
+    vector[start : start + n * m] = lying.T.copy().reshape(-1)

@@ -1,0 +1,87 @@
+"""The optimiser's step for scattered parameters: gathered, updated side by side, put back (compiled)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from approxmm.compile import compiled
+from approxmm.engine.optimizers import update
+
+__all__ = ["lines_at_once", "update_lines", "update_some"]
+
+
+@compiled
+def lines_at_once(slots: np.ndarray, columns: int, scratch: np.ndarray) -> int:
+    """Return how many lines of so many columns `update_lines` takes; `scratch` has room for at least one."""
+    return max(1, scratch.size // ((2 + slots.shape[0]) * max(1, columns)))
+
+
+@compiled
+def update_lines(
+    optimizer: Any,
+    params: np.ndarray,
+    slots: np.ndarray,
+    at: int,
+    width: int,
+    lines: np.ndarray,
+    u: np.ndarray,
+    columns: np.ndarray,
+    v: np.ndarray,
+    rate: float,
+    step: int,
+    scratch: np.ndarray,
+) -> np.ndarray:
+    """Step the weights W[lines, columns] by the gradient u vᵀ.
+
+    Parameters
+    ----------
+    at, width : int
+        Where the matrix begins in `params`, and the length of its lines.
+    scratch : float array
+        Of at least (2 + slot_count) · lines · columns elements.
+
+    Returns
+    -------
+    (lines · columns,) float array
+        By how much each of them changed; a view of `scratch`.
+    """
+    kept, count, size = slots.shape[0], lines.size * columns.size, columns.size
+    weights, changes = scratch[:count], scratch[count : 2 * count]
+    memory = scratch[2 * count : (2 + kept) * count].reshape((kept, count))
+    for l in range(lines.size):  # noqa: E741
+        start, first = at + lines[l] * width, l * size
+        for q in range(size):
+            place = np.uint64(start + columns[q])
+            weights[first + q] = params[place]
+            changes[first + q] = u[l] * v[q]
+            for s in range(kept):
+                memory[s, first + q] = slots[s, place]
+    update(optimizer, weights, memory, 0, changes, rate, step)
+    for l in range(lines.size):  # noqa: E741
+        start, first = at + lines[l] * width, l * size
+        for q in range(size):
+            place = np.uint64(start + columns[q])
+            changes[first + q] = weights[first + q] - params[place]
+            params[place] = weights[first + q]
+            for s in range(kept):
+                slots[s, place] = memory[s, first + q]
+    return changes
+
+
+@compiled
+def update_some(
+    optimizer: Any,
+    params: np.ndarray,
+    slots: np.ndarray,
+    at: int,
+    items: np.ndarray,
+    gradient: np.ndarray,
+    rate: float,
+    step: int,
+    scratch: np.ndarray,
+) -> None:
+    """Step the parameters ``params[at + items]``; `scratch` as for `update_lines`, with one line."""
+    one = np.ones(1, params.dtype)
+    update_lines(optimizer, params, slots, at, 0, np.zeros(1, np.int64), one, items, gradient, rate, step, scratch)

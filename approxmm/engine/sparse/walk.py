@@ -1,0 +1,82 @@
+"""Many examples in one compiled call, a step each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from approxmm.compile import compiled
+from approxmm.engine.layout import Layout
+from approxmm.engine.losses import evaluate
+from approxmm.engine.sparse.backward import step_example
+from approxmm.engine.sparse.forward import forward_example
+from approxmm.engine.sparse.ledger import FORWARD, TIMED, Ledger, mark, start
+from approxmm.engine.sparse.memory import DELTA, VALUES, Memory, part
+from approxmm.engine.steps import LOSS_LIMIT, StepRange
+from approxmm.random import Key, Stream
+
+__all__ = ["walk_examples"]
+
+_SELECT = Stream.SELECT
+
+
+@compiled
+def walk_examples(
+    x: np.ndarray,
+    targets: np.ndarray,
+    steps: StepRange,
+    params: np.ndarray,
+    slots: np.ndarray,
+    layout: Layout,
+    activation: Any,
+    loss: Any,
+    optimizer: Any,
+    state: Any,
+    plan: Any,
+    seed: int,
+    memory: Memory,
+    ledger: Ledger,
+    losses: np.ndarray,
+    rank: int,
+    size: int,
+) -> int:
+    """Take every `size`-th of some steps of an epoch, one example a step.
+
+    Threads that walk at the same time share the parameters without any order between them.
+
+    Parameters
+    ----------
+    x : (N, n_0) float array
+    targets : (N, t) array
+        From `target_rows`.
+    losses : (steps of the epoch,) float64, written
+    rank, size : int
+        This thread's number, and how many there are.
+
+    Returns
+    -------
+    int
+        How many steps of the range are certain: all, or those before the first whose loss was not finite or beyond
+        `LOSS_LIMIT`, whose update is not made.
+    """
+    depth = layout.weight_at.size
+    for s in range(steps.first + rank, steps.stop, size):
+        now, row = steps.before + s, steps.order[s]
+        since = start(ledger, rank, now % TIMED == 0)
+        key = Key(seed, _SELECT, now, 0, 0)
+        since = forward_example(
+            plan, x[row], params, layout, activation, state, key, memory, rank, rank, ledger, since
+        )
+        scores, delta = part(memory.real, VALUES, rank, layout, depth), part(memory.real, DELTA, rank, layout, depth)
+        losses[s] = evaluate(
+            loss, scores.reshape((1, scores.size)), targets[row : row + 1], delta.reshape((1, delta.size))
+        )
+        since = mark(ledger, rank, FORWARD, since)
+        if not losses[s] < LOSS_LIMIT:  # written so that NaN ends the run too
+            return s - steps.first
+        rate = steps.rates[s - steps.first]
+        step_example(
+            plan, params, slots, layout, optimizer, state, memory, rank, rank, ledger, rate, now + 1, since
+        )
+    return steps.stop - steps.first
