@@ -119,8 +119,8 @@ class Saver:
         done = found.about.get("position", {}).get("epoch", 0)
         if done > self.run.plan.epochs:
             raise InputError(
-                f"epochs={self.run.plan.epochs}: the run of checkpoint {found.path} has completed {done}; ask for as many "
-                "or more"
+                f"epochs={self.run.plan.epochs}: the run of checkpoint {found.path} has completed {done}; ask for as "
+                "many or more"
             )
         try:
             self._restore_figures(found)

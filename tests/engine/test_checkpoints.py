@@ -56,7 +56,7 @@ def test_a_finished_run_gives_its_result_again_and_can_be_made_longer(
     again = resumed(digits, file)
     assert again.steps == 2 * 63
     assert again.seconds == read_checkpoint(file).about["position"]["seconds"]
-    with pytest.raises(InputError, match="epochs=1: the run of checkpoint .* has completed 2"):
+    with pytest.raises(InputError, match=r"epochs=1: the run of checkpoint .* has completed 2"):
         resumed(digits, file, epochs=1)
     longer, whole = resumed(digits, file, epochs=4), train(digits, get_method("exact"), epochs=4, **SMALL)
     assert longer.curves["train_loss"] == whole.curves["train_loss"]
