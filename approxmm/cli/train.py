@@ -42,6 +42,8 @@ def train(
     schedule: t.Schedule = None,
     sampled: t.Sampled = None,
     independent: t.Independent = None,
+    path: t.StepPath = None,
+    asynchronous: t.Asynchronous = None,
     dtype: t.Precision = None,
     threads: t.Threads = None,
     validate: t.Validate = None,

@@ -52,6 +52,13 @@ Sampled = Annotated[
 Independent = Annotated[
     bool | None, typer.Option("--independent/--shared", help="Each product its own draw, or one for all (shared).")
 ]
+StepPath = Annotated[Name, typer.Option("--path", help="minibatch, per_example, or what is faster: auto (auto).")]
+Asynchronous = Annotated[
+    bool | None,
+    typer.Option(
+        "--asynchronous/--in-order", help="Threads update without locks; results depend on chance (in order)."
+    ),
+]
 Precision = Annotated[Name, typer.Option("--dtype", help="float32 or float64 (float32).")]
 Threads = Annotated[
     Count, typer.Option("--threads", help="Threads that share a step (no change of results; default: as useful).")

@@ -31,6 +31,7 @@ def result_text(result: TrainingResult, written: dict[str, Path | None]) -> str:
         f"{result.validation_accuracy_sampled:.2%})",
         f"{result.epochs} epochs, {result.steps} steps in {result.seconds:.1f} s: "
         f"{result.examples_per_second:,.0f} examples/s; kept is {_WHICH[kept['which']]}, of epoch {kept['epoch']}",
+        f"path {result.path}",
         f"{result.multiplications_fraction:.1%} of exact training's multiplications ({_parts(result)})",
         f"memory: {_megabytes(memory['total'])}, of it {_megabytes(memory['index'])} for the method's index; "
         f"{memory['ratio']:.2f} × parameters, optimiser and batch without it; peak of the process "

@@ -119,7 +119,8 @@ def check_same_run(found: Checkpoint, settings: dict[str, Any], examples: str) -
 
     The number of threads may differ; so may that of epochs if the learning rate does not depend on it.
     """
-    free = (*_FREE, "epochs") if settings.get("schedule") == "constant" else _FREE
+    free = [] if settings.get("asynchronous") else list(_FREE)
+    free += ["epochs"] if settings.get("schedule") == "constant" else []
     before, now = _flat(found.settings), _flat(settings)
     for name in [*now, *(name for name in before if name not in now)]:
         if name not in free and before.get(name) != now.get(name):

@@ -29,6 +29,8 @@ class TrainingResult:
     Attributes
     ----------
     status : {"finished", "diverged", "interrupted"}
+    path : str
+        How steps were computed, ``minibatch`` or ``per_example``, and why.
     network : Network
         The parameters that were kept; all accuracies below are its.
     kept : dict
@@ -51,7 +53,7 @@ class TrainingResult:
     active_fractions : list
         Mean active share of each layer's sampled side; None where nothing was selected.
     phase_seconds : dict
-        Where the time went.
+        Where the time went; see `seconds_by_phase`. Evaluation and measurement are not part of `seconds`.
     memory : dict
         Bytes by part, the method's index among them; see `memory_by_part`.
     peak_memory_mb : float
@@ -74,6 +76,7 @@ class TrainingResult:
     """
 
     status: str
+    path: str
     network: Network
     kept: dict[str, Any]
     test_accuracy: float

@@ -43,10 +43,10 @@ def _draw_loss(ax: Axes, result: TrainingResult) -> None:
         ax.plot(x, result.evaluations["train_loss"], color="C0", lw=0.8, alpha=0.5)
     ax.plot(result.curves["epoch"], result.curves["train_loss"], "o-", ms=3, color="C0")
     losses = np.array(result.curves["train_loss"] + result.evaluations["train_loss"])
-    if losses.size and (losses > 0).all():
+    if losses.size and 0.0 < 10.0 * losses.min() < losses.max():
         ax.set_yscale("log")
-    ax.set(xlabel="epoch", ylabel="training loss (nats)")
-    ax.grid(alpha=0.3)
+    ax.set(ylabel="training loss (nats)")
+    _finish_curve(ax)
 
 
 def _draw_accuracy(ax: Axes, result: TrainingResult) -> None:
@@ -60,8 +60,16 @@ def _draw_accuracy(ax: Axes, result: TrainingResult) -> None:
         ax.axvline(result.kept["epoch"], color="0.4", lw=0.8, ls="--", label=f"kept ({result.kept['which']})")
     ax.axhline(result.test_accuracy, color="C2", lw=0.8, ls=":", label="test, exact products")
     ax.axhline(result.test_accuracy_sampled, color="C3", lw=0.8, ls=":", label="test, sampled products")
-    ax.set(xlabel="epoch", ylabel="accuracy")
+    ax.set(ylabel="accuracy")
     ax.legend(fontsize="x-small")
+    _finish_curve(ax)
+
+
+def _finish_curve(ax: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("epoch")
     ax.grid(alpha=0.3)
 
 

@@ -149,7 +149,8 @@ class Run:
     def _advance(self) -> bool:
         """Take some steps and what is due after them; return False if the loss or the parameters exploded."""
         at = self.at
-        if at.step < self.loop.steps:  # a run may have been stopped between an epoch's last step and its end
+        # A run may have been stopped between a step and what is due after it.
+        if at.step < self.loop.steps and not self._evaluation_due():
             with self._indivisible():
                 good = self.loop.advance(self._next_event())
             if not good:
@@ -173,7 +174,8 @@ class Run:
 
     def _evaluation_due(self) -> bool:
         every, done = self.plan.evaluate_every, self.curves.evaluations["step"]
-        return every is not None and self.at.taken % every == 0 and done[-1:] != [self.at.taken]
+        taken = self.at.taken
+        return every is not None and taken > 0 and taken % every == 0 and done[-1:] != [taken]
 
     def _evaluate(self) -> bool:
         at, every = self.at, self.plan.evaluate_every

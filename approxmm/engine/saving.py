@@ -116,6 +116,12 @@ class Saver:
 
     def _restore(self, found: Checkpoint) -> None:
         check_same_run(found, self.settings, self._examples)
+        done = found.about.get("position", {}).get("epoch", 0)
+        if done > self.run.plan.epochs:
+            raise InputError(
+                f"epochs={self.run.plan.epochs}: the run of checkpoint {found.path} has completed {done}; ask for as "
+                "many or more"
+            )
         try:
             self._restore_figures(found)
             self._restore_arrays(found)
@@ -127,7 +133,7 @@ class Saver:
     def _restore_figures(self, found: Checkpoint) -> None:
         run, about = self.run, found.about
         at = Position.of(about["position"])
-        if at.step > run.loop.steps or at.taken < at.step or at.epoch > run.plan.epochs:
+        if at.step > run.loop.steps or at.taken < at.step:
             raise ValueError(f"it stands at step {at.step} of epoch {at.epoch + 1}, which this run has not")
         run.loop.at, run.curves = at, Curves.of(about["curves"])
         run.profiles = [profile_from_state(state) for state in about["profiles"]]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from approxmm.engine.session import Session
+from approxmm.engine.sparse.session import ExampleSession
 from approxmm.errors import DataError
 
 __all__ = ["held_bytes", "model_arrays", "restore_arrays", "session_arrays"]
@@ -19,12 +20,13 @@ _NUMBERS = ("params", "slots", "active")  # a method's state may hold NaN for wh
 def session_arrays(session: Session) -> dict[str, np.ndarray]:
     """Return the arrays themselves (no copies): parameters, the optimiser's memory, counts, the method's state."""
     own = {"params": session.params, "slots": session.slots, "active": session.active}
-    return own | dict(_arrays_in(session.state, "state"))
+    ledger = dict(_arrays_in(session.ledger, "ledger")) if isinstance(session, ExampleSession) else {}
+    return own | ledger | dict(_arrays_in(session.state, "state"))
 
 
 def model_arrays(session: Session) -> dict[str, np.ndarray]:
     """Return those that decide what the network answers: parameters and the method's state."""
-    return {name: array for name, array in session_arrays(session).items() if name not in ("slots", "active")}
+    return {name: a for name, a in session_arrays(session).items() if name == "params" or name.startswith("state")}
 
 
 def restore_arrays(session: Session, arrays: Mapping[str, np.ndarray]) -> None:

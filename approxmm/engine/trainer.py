@@ -11,7 +11,13 @@ import numpy as np
 
 from approxmm.atomic import check_writable
 from approxmm.data.dataset import Dataset
-from approxmm.engine.accounting import active_fractions, count_multiplications, memory_by_part, peak_memory_mb
+from approxmm.engine.accounting import (
+    active_fractions,
+    count_multiplications,
+    memory_by_part,
+    peak_memory_mb,
+    seconds_by_phase,
+)
 from approxmm.engine.checks import check_dataset, check_fit
 from approxmm.engine.evaluate import confusion_counts
 from approxmm.engine.paths import make_session
@@ -69,8 +75,8 @@ def train(
         See `Hooks`. Without `notify`, what goes wrong without ending the run is a RuntimeWarning.
     **settings
         How a step is taken, the fields of `Recipe`: optimizer (``Adam()``), batch (20), seed (0; of weights, order of
-        examples and draws), dtype (float32), threads (as useful), sampled, independent, …; and what is done besides,
-        the fields of `Plan`: epochs (1), schedule, keep (``"best"``), validate, patience, evaluate_every,
+        examples and draws), dtype (float32), threads (as useful), sampled, independent, path, asynchronous; and what is
+        done besides, the fields of `Plan`: epochs (1), schedule, keep (``"best"``), validate, patience, evaluate_every,
         measure_every, probe, checkpoint, resume, …
 
     Returns
@@ -97,7 +103,8 @@ def train(
     check_fit(start, data)
     of_step["batch"] = min(of_step.get("batch", Recipe.batch), len(data.train))
     if of_step.get("threads") is None:
-        of_step["threads"] = _useful_threads(start, of_step["batch"])
+        alone = not of_step.get("asynchronous", False)
+        of_step["threads"] = _useful_threads(start, of_step["batch"]) if alone else available_workers()
     recipe = Recipe(method, **of_step)
     described = _described(data, start, init if network is None else "given network", recipe, plan)
     said: list[str] = []
@@ -176,6 +183,7 @@ class _Training:
         test = [float(np.trace(counted) / counted.sum()) for counted in confusion]
         return TrainingResult(
             status=run.status,
+            path=session.path,
             network=session.network(),
             kept={"which": which, **place},
             test_accuracy=test[0],
@@ -190,7 +198,7 @@ class _Training:
             multiplications_fraction=_fraction(counts),
             multiplications=counts,
             active_fractions=active_fractions(session, at.taken),
-            phase_seconds={"steps": at.seconds, **run.seconds},
+            phase_seconds=seconds_by_phase(session, at.seconds) | run.seconds,
             memory=memory_by_part(session),
             peak_memory_mb=peak_memory_mb(),
             time_to_accuracy=run.curves.time_to(),
