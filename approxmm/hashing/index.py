@@ -1,6 +1,6 @@
 """The hash index of a set of items: transform, hyperplanes, projections and tables in one state.
 
-The raw projections (n × K·L) and squared norms of the items are kept beside
+The raw projections (n × width) and squared norms of the items are kept beside
 the tables: `approxmm.hashing.upkeep` lives on them.
 """
 
@@ -34,8 +34,8 @@ class HashIndex(NamedTuple):
     projections : Projections
     scale : float64 array (1,)
         U / max‖w‖ at the last build or rescaling; one entry.
-    raw : float array (n, K·L)
-        Projections of the unscaled items.
+    raw : float array (n, width)
+        Projections of the unscaled items, K·L of them and zeros, as many as `by_coordinate` has columns.
     squared_norms : float64 array (n,)
         Of the (pooled) items.
     tables : Tables
@@ -123,11 +123,11 @@ def find(
 def project_all(
     projections: Projections, source: Floats, rows: npt.NDArray[np.int64], threads: int
 ) -> tuple[Floats, npt.NDArray[np.float64]]:
-    """Return projections (c, K·L) and squared norms (c,) of the pooled items `source[rows]`, in threads.
+    """Return projections (c, width) and squared norms (c,) of the pooled items `source[rows]`, in threads.
 
     Raises InputError if any entry, or its square, is not finite: found out from the norms, at no cost.
     """
-    raw = np.empty((rows.size, projections.query_shift.size), projections.query_shift.dtype)
+    raw = np.zeros((rows.size, projections.by_coordinate.shape[1]), projections.query_shift.dtype)
     squared = np.empty(rows.size)
 
     def shard(first: int, last: int) -> None:

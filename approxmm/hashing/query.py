@@ -1,6 +1,6 @@
 """Compiled queries of bucket tables: union, cap, random fill, frequency ranking, multiprobe.
 
-All results stay in a workspace, which serves one thread. Uniform numbers come from the caller, so that a query's
+All results stay in a workspace, which serves one thread. Random numbers come from the caller's key, so that a query's
 result depends on its key alone.
 """
 
@@ -11,21 +11,24 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from approxmm.bits import list_members, mark, marked, unmark, words_for
 from approxmm.compile import compiled
 from approxmm.hashing._checks import Floats, check_integer
 from approxmm.hashing.tables import Tables, bucket
+from approxmm.random import Key, fill_uniform, philox4x64
 
 __all__ = [
     "QueryWorkspace",
     "fill_random",
     "keep_most_frequent",
+    "list_in_order",
     "probe_codes",
     "query_workspace",
     "retrieve",
     "subsample",
 ]
 
-_Uniforms = npt.NDArray[np.float64]
+_SHIFT, _TO_UNIT = np.uint64(11), 2.0**-53
 
 
 class QueryWorkspace(NamedTuple):
@@ -36,27 +39,28 @@ class QueryWorkspace(NamedTuple):
     found : int32 array (n + 1,)
         The first `count` entries are the items in the set, in order of retrieval (by table, then probe, then item);
         `count` is what the functions return. The rest is scratch.
-    frequency : int32 array (n,)
-        In how many tables each item of the set was found; 1 for items added at random, 0 for all others.
+    marks : uint64 array (words,)
+        The same set as bits (`approxmm.bits`).
     """
 
     found: npt.NDArray[np.int32]
-    frequency: npt.NDArray[np.int32]
+    marks: npt.NDArray[np.uint64]
 
 
 def query_workspace(count: int) -> QueryWorkspace:
-    """Allocate the workspace of one thread for `count` items: 8 bytes an item."""
+    """Allocate the workspace of one thread for `count` items: 4 bytes and a bit an item."""
     n = check_integer("count", count, 0, 2**31 - 1, "items are numbered by int32")
-    return QueryWorkspace(np.empty(n + 1, np.int32), np.zeros(n, np.int32))
+    return QueryWorkspace(np.empty(n + 1, np.int32), np.zeros(words_for(n), np.uint64))
 
 
 @compiled
 def retrieve(tables: Tables, codes: npt.NDArray[np.int64], work: QueryWorkspace) -> int:
-    """Collect the union of the probed buckets, with each item's frequency over the tables.
+    """Collect the union of the probed buckets.
 
     Parameters
     ----------
     tables : Tables
+        Another thread may be changing them.
     codes : int64 array (L, probes)
         The codes to look up in each table, without repetition within a table.
     work : QueryWorkspace
@@ -65,20 +69,28 @@ def retrieve(tables: Tables, codes: npt.NDArray[np.int64], work: QueryWorkspace)
     Returns
     -------
     int
-        The number of items found. Cost: the sum of the bucket sizes, L·probes lookups, and clearing n counters.
+        The number of items found. Cost: the sum of the bucket sizes, L·probes lookups, and clearing n bits.
     """
-    work.frequency[:] = 0
+    found, marks = work.found, work.marks
+    marks[:] = 0
     count = 0
     for table in range(codes.shape[0]):
+        items = tables.items[table]
         for probe in range(codes.shape[1]):
             start, stop = bucket(tables, table, codes[table, probe])
             for position in range(start, stop):
-                item = tables.items[table, position]
+                item = items[position]
                 # Written always and kept only if new: a branch would be guessed wrong.
-                work.found[count] = item
-                count += work.frequency[item] == 0
-                work.frequency[item] += 1
+                found[count] = item
+                count += not marked(marks, item)
+                mark(marks, item)
     return count
+
+
+@compiled
+def list_in_order(work: QueryWorkspace, index: npt.NDArray[np.int64]) -> int:
+    """Write the items of the set to `index`, increasing; return how many there are."""
+    return list_members(work.marks, index)
 
 
 @compiled
@@ -88,29 +100,47 @@ def _pick(uniform: float, size: int) -> int:
 
 
 @compiled
-def _keep_first(work: QueryWorkspace, count: int, limit: int) -> int:
+def subsample(work: QueryWorkspace, count: int, limit: int, key: Key) -> int:
+    """Cap the set: keep a uniformly random subset of at most `limit` items.
+
+    Returns the new count. Draws the smaller one of what is kept and what goes, by `key`.
+    """
+    if count <= limit:
+        return count
+    found, surplus = work.found, count - limit
+    uniforms = np.empty(min(limit, surplus))
+    fill_uniform(key, uniforms)
+    # Partial Fisher–Yates: the drawn ones move to the front if they stay, to the end if they go.
+    for i in range(uniforms.size):
+        drawn = _pick(uniforms[i], count - i)
+        place = count - 1 - i
+        if limit < surplus:
+            drawn, place = drawn + i, i
+        found[place], found[drawn] = found[drawn], found[place]
     for i in range(limit, count):
-        work.frequency[work.found[i]] = 0
+        unmark(work.marks, found[i])
     return limit
 
 
 @compiled
-def subsample(work: QueryWorkspace, count: int, limit: int, uniforms: _Uniforms) -> int:
-    """Cap the set: keep a uniformly random subset of at most `limit` items.
-
-    Uses `limit` uniforms in [0, 1) if count > limit, else none. Returns the new count. Cost O(count).
-    """
-    if count <= limit:
-        return count
-    found = work.found
-    for i in range(limit):
-        j = i + _pick(uniforms[i], count - i)
+def _fill_from_list(work: QueryWorkspace, count: int, goal: int, n: int, key: Key) -> int:
+    """Draw from a list of all items that are not in the set: cost O(n)."""
+    found, end = work.found, count
+    for j in range(n):
+        if not marked(work.marks, j):
+            found[end] = j
+            end += 1
+    uniforms = np.empty(goal - count)
+    fill_uniform(key, uniforms)
+    for i in range(count, goal):
+        j = i + _pick(uniforms[i - count], n - i)
         found[i], found[j] = found[j], found[i]
-    return _keep_first(work, count, limit)
+        mark(work.marks, found[i])
+    return goal
 
 
 @compiled
-def fill_random(work: QueryWorkspace, count: int, minimum: int, uniforms: _Uniforms) -> int:
+def fill_random(work: QueryWorkspace, count: int, minimum: int, key: Key) -> int:
     """Add uniformly random items that are not in the set, without replacement, until there are `minimum`.
 
     Parameters
@@ -119,51 +149,62 @@ def fill_random(work: QueryWorkspace, count: int, minimum: int, uniforms: _Unifo
         `work.found[:count]` is the set to fill up.
     count, minimum : int
         Nothing is added if count ≥ minimum; never more than n items.
-    uniforms : float64 array (at least minimum − count,)
-        In [0, 1).
+    key : Key
 
     Returns
     -------
     int
-        The new count. Cost O(n).
+        The new count. Cost of the items that are added, if the set stays below half of all: items are then drawn
+        until one is new. Else O(n).
     """
-    found, frequency = work.found, work.frequency
-    n = frequency.shape[0]
+    n = work.found.shape[0] - 1
     goal: int = min(minimum, n)
-    if count >= goal:
-        return count
-    end = count
-    for j in range(n):
-        if frequency[j] == 0:
-            found[end] = j
-            end += 1
-    for i in range(count, goal):
-        j = i + _pick(uniforms[i - count], n - i)
-        found[i], found[j] = found[j], found[i]
-        frequency[found[i]] = 1
-    return goal
+    if 2 * goal > n:
+        return _fill_from_list(work, count, goal, n, key) if count < goal else count
+    block = 0
+    while count < goal:
+        for word in philox4x64(key, block):
+            item = _pick((word >> _SHIFT) * _TO_UNIT, n)
+            if count < goal and not marked(work.marks, item):
+                mark(work.marks, item)
+                work.found[count] = item
+                count += 1
+        block += 1
+    return count
 
 
 @compiled
-def keep_most_frequent(work: QueryWorkspace, count: int, limit: int) -> int:
-    """Order the retrieved items by falling frequency (ties: first retrieved first) and keep at most `limit`.
+def keep_most_frequent(
+    tables: Tables, codes: npt.NDArray[np.int64], work: QueryWorkspace, count: int, limit: int
+) -> int:
+    """Order the retrieved items by the number of probed buckets they lie in, falling, and keep at most `limit`.
 
-    Call it directly after `retrieve`. Returns the new count. Cost O(count + L).
+    Ties: first retrieved first. Call it directly after `retrieve`, with the same codes. Returns the new count. Cost
+    that of retrieving once more, and O(n + L).
     """
-    found, frequency = work.found, work.frequency
-    retrieved, top = found[:count].copy(), 0
+    found, n = work.found, work.found.shape[0] - 1
+    frequency, top = np.zeros(n, np.int32), 0
+    for table in range(codes.shape[0]):
+        for probe in range(codes.shape[1]):
+            start, stop = bucket(tables, table, codes[table, probe])
+            for position in range(start, stop):
+                frequency[tables.items[table, position]] += 1
+    retrieved = found[:count].copy()
     for item in retrieved:
         top = max(top, frequency[item])
-    place = np.zeros(top + 1, np.int64)  # of the next item of each rank, rank 0 being the highest frequency
+    # Of the next item of each rank, rank 0 being the highest frequency. Rank `top` are items that a writer moved away.
+    place = np.zeros(top + 2, np.int64)
     for item in retrieved:
         place[top - frequency[item] + 1] += 1
-    for rank in range(1, top + 1):
+    for rank in range(1, top + 2):
         place[rank] += place[rank - 1]
     for item in retrieved:
         rank = top - frequency[item]
         found[place[rank]] = item
         place[rank] += 1
-    return _keep_first(work, count, limit) if count > limit else count
+    for i in range(limit, count):
+        unmark(work.marks, found[i])
+    return min(count, limit)
 
 
 @compiled

@@ -12,14 +12,25 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from approxmm.compile import compiled, compiled_fast, copy_into
+from approxmm.compile import compiled, compiled_fast, inlined
 from approxmm.hashing._checks import Floats, Ints
 from approxmm.hashing.pooling import group_size
 from approxmm.hashing.projections import Projections
 from approxmm.hashing.signatures import pack_signs
 from approxmm.hashing.transforms import Transform
 
-__all__ = ["HashWorkspace", "hash_rows", "hash_sparse", "hash_vector", "hash_workspace"]
+__all__ = [
+    "HashWorkspace",
+    "add_projections",
+    "add_rows",
+    "hash_listed",
+    "hash_rows",
+    "hash_sparse",
+    "hash_vector",
+    "hash_workspace",
+    "list_nonzeros",
+    "pool_listed",
+]
 
 
 class HashWorkspace(NamedTuple):
@@ -31,14 +42,14 @@ class HashWorkspace(NamedTuple):
         The projections of the last query, K·L of them and padding: multiprobe reads its confidences here.
     pooled : float array (groups,)
         All zero between calls.
-    listed : uint32 array (groups,)
+    listed : int64 array (groups,)
     value : float array (groups,)
-        The last query's non-zeros. (An unsigned index cannot count from the end, so loops over it are vectorised.)
+        Non-zeros of a query that was dense or is pooled.
     """
 
     projected: Floats
     pooled: Floats
-    listed: npt.NDArray[np.uint32]
+    listed: npt.NDArray[np.int64]
     value: Floats
 
 
@@ -49,75 +60,84 @@ def hash_workspace(projections: Projections) -> HashWorkspace:
     return HashWorkspace(
         np.zeros(projections.by_coordinate.shape[1], dtype),
         np.zeros(groups, dtype),
-        np.zeros(groups, np.uint32),
+        np.zeros(groups, np.int64),
         np.zeros(groups, dtype),
     )
 
 
 @compiled_fast
-def _add_dense(by_coordinate: Floats, index: npt.NDArray[np.uint32], value: Floats, count: int, out: Floats) -> None:
-    """Add `value[t]` times the planes' entries at coordinate `index[t]`, eight coordinates a pass."""
-    P, whole = by_coordinate, count - count % 8
+def add_rows(matrix: Floats, index: Ints, value: Floats, out: Floats) -> None:
+    """Add Σ_t value[t]·matrix[index[t]] to `out`, eight rows a pass; `out` is as long as the matrix is wide."""
+    P, count = matrix, index.shape[0]
+    whole = count - count % 8
     for t in range(0, whole, 8):
         x0, x1, x2, x3 = value[t], value[t + 1], value[t + 2], value[t + 3]
         x4, x5, x6, x7 = value[t + 4], value[t + 5], value[t + 6], value[t + 7]
-        c0, c1, c2, c3 = index[t], index[t + 1], index[t + 2], index[t + 3]
-        c4, c5, c6, c7 = index[t + 4], index[t + 5], index[t + 6], index[t + 7]
+        # An unsigned index cannot count from the end, so the loop over a row is vectorised.
+        c0, c1, c2, c3 = np.uint64(index[t]), np.uint64(index[t + 1]), np.uint64(index[t + 2]), np.uint64(index[t + 3])
+        c4, c5, c6 = np.uint64(index[t + 4]), np.uint64(index[t + 5]), np.uint64(index[t + 6])
+        c7 = np.uint64(index[t + 7])
         for p in range(P.shape[1]):
             first = (x0 * P[c0, p] + x1 * P[c1, p]) + (x2 * P[c2, p] + x3 * P[c3, p])
             out[p] += first + ((x4 * P[c4, p] + x5 * P[c5, p]) + (x6 * P[c6, p] + x7 * P[c7, p]))
     for t in range(whole, count):
-        x0, c0 = value[t], index[t]
+        x0, c0 = value[t], np.uint64(index[t])
         for p in range(P.shape[1]):
             out[p] += x0 * P[c0, p]
 
 
 @compiled
 def _add_signs(
-    starts: npt.NDArray[np.int64],
-    plane: npt.NDArray[np.int32],
-    index: npt.NDArray[np.uint32],
-    value: Floats,
-    count: int,
-    out: Floats,
+    starts: npt.NDArray[np.int64], plane: npt.NDArray[np.int32], index: Ints, value: Floats, out: Floats
 ) -> None:
-    """Add the sparse planes' projections of the coordinates `index[:count]` with values `value[:count]` to `out`."""
-    for t in range(count):
+    """Add the sparse planes' projections of the coordinates `index` with values `value` to `out`."""
+    for t in range(index.shape[0]):
         x, c = value[t], np.int64(index[t])
         for entry in range(starts[c], starts[c + 1]):
             p = plane[entry]
             out[max(p, ~p)] += x if p >= 0 else -x
 
 
+@inlined
+def add_projections(projections: Projections, index: Ints, value: Floats, out: Floats) -> None:
+    """Add the projections of a (pooled) vector, given by its non-zeros, to `out` (width,)."""
+    if projections.by_coordinate.shape[0] > 0:
+        add_rows(projections.by_coordinate, index, value, out)
+    else:
+        _add_signs(projections.starts, projections.plane, index, value, out)
+
+
 @compiled_fast
-def _squared_norm(value: Floats, count: int) -> float:
+def _squared_norm(value: Floats) -> float:
     total = 0.0
-    for t in range(count):
+    for t in range(value.shape[0]):
         total += np.float64(value[t]) * np.float64(value[t])
     return total
 
 
-@compiled
-def _hash_listed(
-    projections: Projections, transform: Transform, count: int, work: HashWorkspace, codes: npt.NDArray[np.int64]
+@inlined
+def hash_listed(
+    projections: Projections,
+    transform: Transform,
+    index: Ints,
+    value: Floats,
+    out: Floats,
+    codes: npt.NDArray[np.int64],
 ) -> None:
-    """Hash the query whose non-zeros are the first `count` entries of `work.listed` and `work.value`."""
-    out = work.projected
+    """Hash a query that is pooled already, given by its non-zeros; its projections go to `out` (width,)."""
     out[:] = 0
-    if projections.by_coordinate.shape[0] > 0:
-        _add_dense(projections.by_coordinate, work.listed, work.value, count, out)
-    else:
-        _add_signs(projections.starts, projections.plane, work.listed, work.value, count, out)
+    add_projections(projections, index, value, out)
     # Instead of dividing the query by its norm, its constant coordinates are multiplied by it: the signs agree.
     if transform.query_value != 0.0:
-        norm = np.sqrt(_squared_norm(work.value, count))
+        norm = np.sqrt(_squared_norm(value))
         for p in range(projections.query_shift.shape[0]):
             out[p] += norm * projections.query_shift[p]
     pack_signs(projections.bits, out, codes)
 
 
 @compiled
-def _list_nonzeros(vector: Floats, index: npt.NDArray[np.uint32], value: Floats) -> int:
+def list_nonzeros(vector: Floats, index: npt.NDArray[np.int64], value: Floats) -> int:
+    """Write positions and values of the entries that are not 0; return how many there are."""
     count = 0
     for i in range(vector.shape[0]):
         # Written always and kept only if not zero: a branch would be guessed wrong half of the time after a ReLU.
@@ -158,11 +178,11 @@ def hash_vector(
     """
     if projections.pool > 1:
         _pool_vector(projections, vector, work.pooled)
-        count = _list_nonzeros(work.pooled, work.listed, work.value)
+        count = list_nonzeros(work.pooled, work.listed, work.value)
         work.pooled[:] = 0
     else:
-        count = _list_nonzeros(vector, work.listed, work.value)
-    _hash_listed(projections, transform, count, work, codes)
+        count = list_nonzeros(vector, work.listed, work.value)
+    hash_listed(projections, transform, work.listed[:count], work.value[:count], work.projected, codes)
 
 
 @compiled
@@ -179,25 +199,39 @@ def hash_sparse(
     Cost c·K·L multiplications; the other arguments are those of `hash_vector`.
     The indices may be in any order (ascending non-zeros give the bits of `hash_vector`, if nothing is pooled).
     """
-    count = indices.shape[0]
     if projections.pool == 1:
-        copy_into(work.listed, indices)
-        copy_into(work.value, values)
+        hash_listed(projections, transform, indices, values, work.projected, codes)
     else:
-        for t in range(count):
-            group = indices[t] // projections.pool
-            work.pooled[group] += values[t] / group_size(projections.dimension, projections.pool, group)
-        filled = 0
-        for t in range(count):
-            group = indices[t] // projections.pool
-            # The first visitor of a group takes its sum and leaves 0, which restores the workspace as well.
-            if work.pooled[group] != 0:
-                work.listed[filled] = group
-                work.value[filled] = work.pooled[group]
-                work.pooled[group] = 0
-                filled += 1
-        count = filled
-    _hash_listed(projections, transform, count, work, codes)
+        count = pool_listed(projections, indices, values, work.pooled, work.listed, work.value)
+        hash_listed(projections, transform, work.listed[:count], work.value[:count], work.projected, codes)
+
+
+@compiled
+def pool_listed(
+    projections: Projections,
+    indices: Ints,
+    values: Floats,
+    pooled: Floats,
+    listed: npt.NDArray[np.int64],
+    value: Floats,
+) -> int:
+    """Pool a vector given by its non-zeros: write the non-zero groups to `listed` and `value`, return how many.
+
+    `pooled` (groups,) is scratch, all zero before and after.
+    """
+    for t in range(indices.shape[0]):
+        group = indices[t] // projections.pool
+        pooled[group] += values[t] / group_size(projections.dimension, projections.pool, group)
+    filled = 0
+    for t in range(indices.shape[0]):
+        group = indices[t] // projections.pool
+        # The first visitor of a group takes its sum and leaves 0, which restores the scratch as well.
+        if pooled[group] != 0:
+            listed[filled] = group
+            value[filled] = pooled[group]
+            pooled[group] = 0
+            filled += 1
+    return filled
 
 
 @compiled

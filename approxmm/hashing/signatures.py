@@ -11,12 +11,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from approxmm.bits import mark_above, words_for
 from approxmm.compile import compiled, compiled_fast
 from approxmm.hashing._checks import Floats, Ints
 from approxmm.hashing.projections import Projections
 from approxmm.hashing.transforms import Transform, item_extra
 
-__all__ = ["pack_items", "pack_signs", "project_items", "squared_norms_into"]
+__all__ = ["code_of", "item_signs", "pack_items", "pack_signs", "project_items", "squared_norms_into"]
 
 # Items that share one pass over the sparse planes: a vector register of float32.
 _TOGETHER = 8
@@ -64,7 +65,7 @@ def _sign_block(projections: Projections, items: Floats, rows: Ints, i: int, sum
             for r in range(_TOGETHER):
                 total[r] += x[r] if p >= 0 else -x[r]
     for r in range(min(_TOGETHER, last + 1 - i)):
-        for p in range(out.shape[1]):
+        for p in range(sums.shape[0]):
             out[i + r, p] = sums[p, r]
 
 
@@ -80,14 +81,15 @@ def project_items(projections: Projections, items: Floats, rows: Ints, first: in
     rows : int64 array (c,)
     first, last : int
         The shard of `rows` to do; disjoint shards may run in different threads.
-    out : float array (c, K·L)
-        Cost (last − first)·groups·K·L multiplications (times the density for sparse planes).
+    out : float array (c, width)
+        Its first K·L columns are written. Cost (last − first)·groups·K·L multiplications (times the density for sparse
+        planes).
     """
     if projections.by_plane.shape[0] > 0:
         for i in range(first, last, 4):
             _project_block(items, rows[:last], projections.by_plane, i, out)
         return
-    sums = np.empty((out.shape[1], _TOGETHER), out.dtype)
+    sums = np.empty((projections.query_shift.size, _TOGETHER), out.dtype)
     for i in range(first, last, _TOGETHER):
         _sign_block(projections, items, rows[:last], i, sums, out)
 
@@ -114,6 +116,55 @@ def pack_signs(bits: int, projected: Floats, codes: npt.NDArray[np.int64]) -> No
 
 
 @compiled
+def item_signs(
+    transform: Transform,
+    extra_planes: Floats,
+    scale: float,
+    raw: Floats,
+    squared_norm: float,
+    value: npt.NDArray[np.float64],
+    signs: npt.NDArray[np.uint64],
+) -> None:
+    """Write the signs of an item's projections, the transform's coordinates included, as the bits of `signs`.
+
+    Parameters
+    ----------
+    transform : Transform
+    extra_planes : float array (extras, K·L)
+    scale : float
+        U / max‖w‖ of the index.
+    raw : float array (at least K·L,)
+        Projections of the unscaled item.
+    squared_norm : float
+        Of the unscaled (pooled) item.
+    value : float64 array (64 entries for each of `signs`)
+        Scratch, 0 beyond K·L.
+    signs : uint64 array (words,)
+        Written: bit p of the words together is 1 where projection p is > 0.
+    """
+    planes = extra_planes.shape[1]
+    for p in range(planes):
+        value[p] = scale * raw[p]
+    for e in range(transform.extras):
+        extra = item_extra(transform, squared_norm * scale * scale, e)
+        plane = extra_planes[e]
+        for p in range(planes):
+            value[p] += extra * plane[p]
+    mark_above(value, 0.0, signs)
+
+
+@compiled
+def code_of(signs: npt.NDArray[np.uint64], table: int, bits: int) -> int:
+    """Return the code of a table: its K bits of `signs`, from bit table·K on."""
+    first = table * bits
+    word, shift = first >> 6, first & 63
+    code = signs[word] >> np.uint64(shift)
+    if shift + bits > 64:
+        code |= signs[word + 1] << np.uint64(64 - shift)
+    return int(code & ((np.uint64(1) << np.uint64(bits)) - np.uint64(1)))
+
+
+@compiled
 def pack_items(
     projections: Projections,
     transform: Transform,
@@ -122,28 +173,13 @@ def pack_items(
     squared_norms: npt.NDArray[np.float64],
     codes: npt.NDArray[np.int64],
 ) -> None:
-    """Add the transform's coordinates and pack the signs.
+    """Write the codes (L, c) of items with these projections `raw` (c, width) and squared norms (c,).
 
-    Parameters
-    ----------
-    projections : Projections
-    transform : Transform
-    scale : float
-        U / max‖w‖ of the index.
-    raw : float array (c, K·L)
-        Projections of the unscaled items.
-    squared_norms : float64 array (c,)
-        Of the unscaled (pooled) items.
-    codes : int64 array (L, c)
-        Written. Bit b of table l is the sign of plane l·K + b.
+    Bit b of table l is the sign of plane l·K + b.
     """
-    value = np.empty(raw.shape[1], np.float64)
+    signs = np.empty(words_for(projections.query_shift.size), np.uint64)
+    value = np.zeros(64 * signs.size, np.float64)
     for i in range(raw.shape[0]):
-        for p in range(value.shape[0]):
-            value[p] = scale * raw[i, p]
-        for e in range(transform.extras):
-            extra = item_extra(transform, squared_norms[i] * scale * scale, e)
-            plane = projections.extra_planes[e]
-            for p in range(value.shape[0]):
-                value[p] += extra * plane[p]
-        pack_signs(projections.bits, value, codes[:, i])
+        item_signs(transform, projections.extra_planes, scale, raw[i], squared_norms[i], value, signs)
+        for table in range(codes.shape[0]):
+            codes[table, i] = code_of(signs, table, projections.bits)

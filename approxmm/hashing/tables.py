@@ -5,6 +5,10 @@ Each table is a permutation of the items, sorted by code and then by item index
 Buckets are found directly through 2^K + 1 offsets where these are few, else by
 binary search in the sorted codes. No dictionary, no clearing, no allocation in
 queries.
+
+Threads that change a table take its lock. Threads that search one take none: they may miss an item that is being
+moved, or meet it twice, and never leave the arrays' bounds, because every offset lies in [0, n] and every entry of
+`items` is an item at all times.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import numpy.typing as npt
 from approxmm.compile import compiled, copy_into
 from approxmm.hashing._checks import check_integer
 from approxmm.hashing.projections import MAX_BITS
+from approxmm.locks import acquire, release
 
 __all__ = ["Tables", "allocate_tables", "bucket", "rebuild_tables", "tables_bytes", "update_tables"]
 
@@ -42,6 +47,8 @@ class Tables(NamedTuple):
         Direct form: bucket c of table l is `items[l, offsets[l, c]:offsets[l, c + 1]]`.
     keys : int64 array (L, n), or (L, 0)
         Sorted form: the codes in the order of `items`.
+    locks : int64 array (L,)
+        1 while a thread changes the table, else 0.
     """
 
     bits: int
@@ -49,6 +56,7 @@ class Tables(NamedTuple):
     items: npt.NDArray[np.int32]
     offsets: npt.NDArray[np.int32]
     keys: _Codes
+    locks: npt.NDArray[np.int64]
 
 
 def _direct(count: int, bits: int) -> bool:
@@ -75,15 +83,16 @@ def allocate_tables(count: int, bits: int, tables: int) -> Tables:
         np.empty((L, n), np.int32),
         np.empty((L, 2**K + 1 if direct else 0), np.int32),
         np.empty((L, 0 if direct else n), np.int64),
+        np.zeros(L, np.int64),
     )
     rebuild_tables(made, 0, L)
     return made
 
 
 def tables_bytes(count: int, bits: int, tables: int) -> int:
-    """Memory of such tables in bytes: 12 per item and table, and 4·(2^K + 1) (direct) or 8n (sorted) per table."""
+    """Memory of such tables in bytes: 12 per item and table, and 4·(2^K + 1) (direct) or 8n (sorted) + 8 per table."""
     direct = _direct(count, bits)
-    return tables * (12 * count + (4 * (2**bits + 1) if direct else 8 * count))
+    return tables * (8 + 12 * count + (4 * (2**bits + 1) if direct else 8 * count))
 
 
 @compiled
@@ -195,7 +204,7 @@ def _move(tables: Tables, table: int, item: int, code: int) -> None:
 
 @compiled
 def update_tables(tables: Tables, changed: npt.NDArray[np.int64], new_codes: _Codes) -> int:
-    """Give changed items their new codes; the result is what a full rebuild would give.
+    """Give changed items their new codes; the result is what a full rebuild would give. Any thread may call it.
 
     Parameters
     ----------
@@ -216,6 +225,9 @@ def update_tables(tables: Tables, changed: npt.NDArray[np.int64], new_codes: _Co
         moves = 0
         for i in range(changed.shape[0]):
             moves += 1 if codes[changed[i]] != new_codes[table, i] else 0
+        if moves == 0:
+            continue
+        acquire(tables.locks, table)
         for i in range(changed.shape[0]):
             if codes[changed[i]] == new_codes[table, i]:
                 continue
@@ -226,4 +238,5 @@ def update_tables(tables: Tables, changed: npt.NDArray[np.int64], new_codes: _Co
                 _move(tables, table, changed[i], new_codes[table, i])
         if moves > _FEW_MOVES:
             rebuild_tables(tables, table, table + 1)
+        release(tables.locks, table)
     return moved

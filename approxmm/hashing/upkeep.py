@@ -10,16 +10,25 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from approxmm.compile import compiled, copy_into
+from approxmm.bits import words_for
+from approxmm.compile import compiled, copy_into, inlined
 from approxmm.errors import InputError
 from approxmm.hashing._checks import Floats, check_indices, check_matrix, check_vector
 from approxmm.hashing.index import HashIndex, project_all, repack
 from approxmm.hashing.pooling import pool_into, pool_rows
 from approxmm.hashing.query_codes import hash_vector, hash_workspace
-from approxmm.hashing.signatures import pack_items
+from approxmm.hashing.signatures import code_of, item_signs, pack_items
 from approxmm.hashing.tables import update_tables
 
-__all__ = ["check_fresh", "recode_items", "rescale_index", "step_index", "step_items", "update_index"]
+__all__ = [
+    "check_fresh",
+    "recode_item",
+    "recode_items",
+    "rescale_index",
+    "step_index",
+    "step_items",
+    "update_index",
+]
 
 
 def update_index(index: HashIndex, items: npt.ArrayLike, changed: npt.ArrayLike, *, threads: int = 1) -> int:
@@ -102,7 +111,7 @@ def step_index(
     return step_items(index, which, c, work.projected, squared_norm, z)
 
 
-@compiled
+@inlined
 def step_items(
     index: HashIndex,
     changed: npt.NDArray[np.int64],
@@ -111,27 +120,67 @@ def step_items(
     squared_norm: float,
     products: Floats,
 ) -> int:
-    """Do the work of `step_index` in compiled code, given the direction's projections (K·L,) and squared norm."""
+    """Do the work of `step_index` in compiled code, given the direction's projections (width,) and squared norm.
+
+    Items whose codes stay, which are nearly all, cost their K·L projections and nothing else.
+    """
     for t in range(changed.shape[0]):
         item, c = changed[t], coefficients[t]
-        for p in range(index.raw.shape[1]):
-            index.raw[item, p] += c * projected[p]
+        raw = index.raw[item]
+        for p in range(raw.shape[0]):
+            raw[p] += c * projected[p]
         # A norm that vanishes may come out slightly negative.
-        squared = index.squared_norms[item] + 2.0 * c * products[t] + c * c * squared_norm
+        step = np.float64(c)
+        squared = index.squared_norms[item] + step * (2.0 * products[t] + step * squared_norm)
         index.squared_norms[item] = max(squared, 0.0)
     return recode_items(index, changed)
 
 
-@compiled
+@inlined
 def recode_items(index: HashIndex, changed: npt.NDArray[np.int64]) -> int:
-    """Recompute the codes of items whose `raw` and `squared_norms` were changed, and move them in the tables."""
-    codes = np.empty((index.projections.tables, changed.shape[0]), np.int64)
-    raw, squared_norms = np.empty((changed.shape[0], index.raw.shape[1]), index.raw.dtype), np.empty(changed.shape[0])
+    """Recompute the codes of items whose `raw` and `squared_norms` were changed, and move them in the tables.
+
+    Any thread may call it, while others do or search. Returns how many (table, item) pairs changed their bucket.
+    """
+    signs = np.empty(words_for(index.projections.extra_planes.shape[1]), np.uint64)
+    value = np.zeros(64 * signs.size, np.float64)
+    moving, count = np.empty(changed.shape[0], np.int64), 0
     for i in range(changed.shape[0]):
-        copy_into(raw[i], index.raw[changed[i]])
-        squared_norms[i] = index.squared_norms[changed[i]]
+        # Written always and kept only if a code changed.
+        moving[count] = changed[i]
+        count += not _codes_stay(index, changed[i], value, signs)
+    return _move_items(index, moving[:count]) if count > 0 else 0
+
+
+@inlined
+def recode_item(index: HashIndex, item: int) -> int:
+    """Do what `recode_items` does, for one item."""
+    signs = np.empty(words_for(index.projections.extra_planes.shape[1]), np.uint64)
+    value = np.zeros(64 * signs.size, np.float64)
+    return 0 if _codes_stay(index, item, value, signs) else _move_items(index, np.full(1, item, np.int64))
+
+
+@compiled
+def _codes_stay(index: HashIndex, item: int, value: npt.NDArray[np.float64], signs: npt.NDArray[np.uint64]) -> bool:
+    """Return whether an item's codes are those of its projections; `value` and `signs` as for `item_signs`."""
+    planes, tables = index.projections.extra_planes, index.tables
+    item_signs(index.transform, planes, index.scale[0], index.raw[item], index.squared_norms[item], value, signs)
+    same = True
+    for table in range(tables.codes.shape[0]):
+        same &= code_of(signs, table, index.projections.bits) == tables.codes[table, item]
+    return same
+
+
+@inlined
+def _move_items(index: HashIndex, moving: npt.NDArray[np.int64]) -> int:
+    """Give items their codes and move them in the tables."""
+    codes = np.empty((index.tables.codes.shape[0], moving.shape[0]), np.int64)
+    raw, squared_norms = np.empty((moving.shape[0], index.raw.shape[1]), index.raw.dtype), np.empty(moving.shape[0])
+    for i in range(moving.shape[0]):
+        copy_into(raw[i], index.raw[moving[i]])
+        squared_norms[i] = index.squared_norms[moving[i]]
     pack_items(index.projections, index.transform, index.scale[0], raw, squared_norms, codes)
-    return update_tables(index.tables, changed, codes)
+    return update_tables(index.tables, moving, codes)
 
 
 def rescale_index(index: HashIndex, *, threads: int = 1) -> None:

@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from approxmm.compile import compiled, copy_into
+from approxmm.compile import compiled, inlined
 from approxmm.hashing import (
     HashIndex,
-    HashWorkspace,
     Projections,
     QueryWorkspace,
     Tables,
@@ -23,20 +22,24 @@ from approxmm.hashing import (
     check_fresh,
     draw_dense,
     draw_sparse,
-    hash_vector,
+    hash_listed,
+    pool_listed,
     probe_codes,
-    project_items,
-    recode_items,
     retrieve,
-    squared_norms_into,
 )
-from approxmm.hashing.pooling import pool_into
 from approxmm.methods._packed import Packed, matrix_of, pack, vector_of
 from approxmm.random import Key, generator
 
-__all__ = ["HashShape", "LayerIndexes", "build_indexes", "check_layer", "index_of", "list_in_order", "rehash", "search"]
-
-_TILE = 16  # columns copied together: reads share cache lines
+__all__ = [
+    "HashShape",
+    "LayerIndexes",
+    "Retrieved",
+    "build_indexes",
+    "check_layer",
+    "index_of",
+    "refitting_of",
+    "search",
+]
 
 
 class HashShape(NamedTuple):
@@ -74,14 +77,15 @@ class LayerIndexes(NamedTuple):
 
 _REAL = ("by_plane", "by_coordinate", "extra_planes", "query_shift", "raw")
 _DOUBLE = ("scale", "squared_norms")
-_LONG = ("starts", "codes", "keys")
+_LONG = ("starts", "codes", "keys", "locks", "refitting")
 _SHORT = ("plane", "items", "offsets")
 
 
 def build_indexes(weights: Sequence[np.ndarray], transform: Transform, shape: HashShape, key: Key) -> LayerIndexes:
     """Hash the columns of each layer's weights (n, m); layer l draws its hyperplanes with the key's layer + l."""
     indexes = [_build(W, transform, shape, key._replace(layer=key.layer + k)) for k, W in enumerate(weights)]
-    fields = [index._asdict() | index.projections._asdict() | index.tables._asdict() for index in indexes]
+    refitting = {"refitting": np.zeros(1, np.int64)}  # 1 while a thread fits the scale
+    fields = [index._asdict() | index.projections._asdict() | index.tables._asdict() | refitting for index in indexes]
 
     def stacked(names: tuple[str, ...], dtype: type | np.dtype) -> Packed:
         return pack([[arrays[name] for arrays in fields] for name in names], dtype)
@@ -138,6 +142,7 @@ def index_of(indexes: LayerIndexes, layer: int) -> HashIndex:
         matrix_of(short, at_short[1]),
         matrix_of(short, at_short[2]),
         matrix_of(long, at_long[2]),
+        vector_of(long, at_long[3]),
     )
     scale, squared_norms = vector_of(double, at_double[0]), vector_of(double, at_double[1])
     return HashIndex(indexes.transform, projections, scale, matrix_of(real, at[4]), squared_norms, tables)
@@ -151,6 +156,7 @@ def _to_search(indexes: LayerIndexes, layer: int) -> tuple[Projections, Tables]:
     long, at_long = indexes.long.flat, indexes.long.layout[layer]
     short, at_short = indexes.short.flat, indexes.short.layout[layer]
     planes, keys = matrix_of(real, at[1]), matrix_of(long, at_long[2])
+    starts, items = vector_of(long, at_long[0]), matrix_of(short, at_short[1])
     projections = Projections(
         shape.bits,
         shape.tables,
@@ -158,96 +164,63 @@ def _to_search(indexes: LayerIndexes, layer: int) -> tuple[Projections, Tables]:
         shape.pool,
         planes,
         planes,
-        vector_of(long, at_long[0]),
+        starts,
         vector_of(short, at_short[0]),
         planes,
         vector_of(real, at[3]),
     )
-    return projections, Tables(shape.bits, keys, matrix_of(short, at_short[1]), matrix_of(short, at_short[2]), keys)
+    return projections, Tables(shape.bits, keys, items, matrix_of(short, at_short[2]), keys, starts)
 
 
-@compiled
-def search(indexes: LayerIndexes, layer: int, query: np.ndarray, probes: int) -> tuple[QueryWorkspace, int]:
-    """Retrieve the union of the probed buckets; the memory is this call's own, so any thread may search."""
-    projections, tables = _to_search(indexes, layer)
-    planes, nodes = projections.query_shift.size, indexes.sizes[layer, 1]
-    groups = -(-projections.dimension // projections.pool)
-    dtype = projections.query_shift.dtype
-    work = HashWorkspace(
-        np.empty(max(planes, projections.by_coordinate.shape[1]), dtype),
-        np.zeros(groups if projections.pool > 1 else 0, dtype),
-        np.empty(groups, np.uint32),
-        np.empty(groups, dtype),
-    )
-    codes = np.empty((projections.tables, 1), np.int64)
-    hash_vector(projections, indexes.transform, query, work, codes[:, 0])
-    found = QueryWorkspace(np.empty(nodes + 1, np.int32), np.empty(nodes, np.int32))
-    if probes == 1:
-        return found, retrieve(tables, codes, found)
-    probed = np.empty((projections.tables, probes), np.int64)
-    probe_codes(work.projected, projections.bits, codes[:, 0].copy(), probed)
-    return found, retrieve(tables, probed, found)
+class Retrieved(NamedTuple):
+    """What a search found, and by what.
 
-
-@compiled
-def list_in_order(work: QueryWorkspace, index: np.ndarray) -> None:
-    """Write the items found to `index`, increasing, in one pass over all items instead of a sort."""
-    last, position = work.frequency.size - 1, 0
-    for j in range(last):
-        # Written always and kept only if found: a branch would be guessed wrong.
-        index[position] = j
-        position += work.frequency[j] != 0
-    if work.frequency[last] != 0:
-        index[position] = last
-
-
-@compiled
-def _columns(weights: np.ndarray, changed: np.ndarray, pool: int) -> np.ndarray:
-    """Return the changed columns of `weights` (n, m) as rows, pooled."""
-    n, count = weights.shape[0], changed.size
-    rows = np.empty((count, n), weights.dtype)
-    for first in range(0, count, _TILE):
-        for k in range(n):
-            for i in range(first, min(first + _TILE, count)):
-                rows[i, k] = weights[k, changed[i]]
-    if pool == 1:
-        return rows
-    pooled = np.empty((count, -(-n // pool)), weights.dtype)
-    pool_into(rows, np.arange(count), pool, pooled)
-    return pooled
-
-
-@compiled
-def _fitted_scale(index: HashIndex) -> float:
-    largest = 0.0
-    for squared in index.squared_norms:
-        largest = max(largest, squared)
-    return index.transform.limit / np.sqrt(largest) if largest > 0.0 else 1.0
-
-
-@compiled
-def rehash(indexes: LayerIndexes, layer: int, weights: np.ndarray, changed: np.ndarray) -> np.ndarray:
-    """Make a layer's index what a new build with the same hyperplanes would be, after `changed` columns moved.
-
-    Returns
-    -------
-    (c, groups) array
-        The changed columns as rows, pooled: what the index now holds for them.
+    Attributes
+    ----------
+    work : QueryWorkspace
+        Holds the set.
+    count : int
+        Its size.
+    tables : Tables
+        Only what a search reads.
+    codes : (L, probes) int64
+        The buckets that were probed.
+    items, values : 1-D arrays
+        The query as it was hashed: its non-zeros, after pooling.
     """
-    index = index_of(indexes, layer)
-    rows = _columns(weights, changed, index.projections.pool)
-    local = np.arange(changed.size)
-    raw, squared = np.empty((changed.size, index.raw.shape[1]), index.raw.dtype), np.empty(changed.size)
-    project_items(index.projections, rows, local, 0, changed.size, raw)
-    squared_norms_into(rows, local, 0, changed.size, squared)
-    for i in range(changed.size):
-        copy_into(index.raw[changed[i]], raw[i])
-        index.squared_norms[changed[i]] = squared[i]
-    scale = _fitted_scale(index)
-    if scale == index.scale[0]:
-        recode_items(index, changed)
-    else:
-        # A new scale moves every item's added coordinates, so all codes are packed again; nothing is projected again.
-        index.scale[0] = scale
-        recode_items(index, np.arange(index.raw.shape[0]))
-    return rows
+
+    work: QueryWorkspace
+    count: int
+    tables: Tables
+    codes: np.ndarray
+    items: np.ndarray
+    values: np.ndarray
+
+
+@inlined
+def search(indexes: LayerIndexes, layer: int, items: np.ndarray, values: np.ndarray, probes: int) -> Retrieved:
+    """Retrieve the union of the probed buckets for a query given by its non-zeros.
+
+    The memory is this call's own, so any thread may search, also while others change the tables.
+    """
+    projections, tables = _to_search(indexes, layer)
+    dtype, nodes = projections.query_shift.dtype, indexes.sizes[layer, 1]
+    if projections.pool > 1:
+        groups = -(-projections.dimension // projections.pool)
+        listed, value = np.empty(groups, np.int64), np.empty(groups, dtype)
+        count = pool_listed(projections, items, values, np.zeros(groups, dtype), listed, value)
+        items, values = listed[:count], value[:count]
+    projected, codes = np.empty(projections.by_coordinate.shape[1], dtype), np.empty((projections.tables, 1), np.int64)
+    hash_listed(projections, indexes.transform, items, values, projected, codes[:, 0])
+    found = QueryWorkspace(np.empty(nodes + 1, np.int32), np.empty((nodes + 63) // 64, np.uint64))
+    if probes > 1:
+        probed = np.empty((projections.tables, probes), np.int64)
+        probe_codes(projected, projections.bits, codes[:, 0].copy(), probed)
+        codes = probed
+    return Retrieved(found, retrieve(tables, codes, found), tables, codes, items, values)
+
+
+@compiled
+def refitting_of(indexes: LayerIndexes, layer: int) -> np.ndarray:
+    """Return the lock of a layer's scale, (1,) int64."""
+    return vector_of(indexes.long.flat, indexes.long.layout[layer, 4])

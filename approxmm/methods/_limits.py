@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
+from approxmm.compile import inlined
+from approxmm.hashing import fill_random, keep_most_frequent, subsample
+from approxmm.methods._hashed import Retrieved
+from approxmm.random import Key
 
-from approxmm.compile import compiled
-from approxmm.hashing import QueryWorkspace, fill_random, keep_most_frequent, subsample
-from approxmm.random import Key, fill_uniform
-
-__all__ = ["cut", "fill_up"]
-
-
-@compiled
-def cut(work: QueryWorkspace, count: int, limit: int, by_frequency: bool, key: Key) -> int:
-    """Keep at most `limit` of the `count` items found: those found in most tables, or random ones."""
-    if by_frequency:
-        return keep_most_frequent(work, count, limit)
-    uniforms = np.empty(limit)
-    fill_uniform(key, uniforms)
-    return subsample(work, count, limit, uniforms)
+__all__ = ["limited"]
 
 
-@compiled
-def fill_up(work: QueryWorkspace, count: int, limit: int, key: Key) -> int:
-    """Add random items to the `count` found until there are `limit`."""
-    uniforms = np.empty(limit - count)
-    fill_uniform(key, uniforms)
-    return fill_random(work, count, limit, uniforms)
+@inlined
+def limited(found: Retrieved, limit: int, cap: bool, fill: bool, by_frequency: bool, key: Key) -> int:
+    """Cut the set to `limit` items (those found in most tables, or random ones), or fill it up; return its size."""
+    if cap and found.count > limit:
+        if by_frequency:
+            return keep_most_frequent(found.tables, found.codes, found.work, found.count, limit)
+        return subsample(found.work, found.count, limit, key)
+    return fill_random(found.work, found.count, limit, key) if fill else found.count

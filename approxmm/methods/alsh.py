@@ -9,18 +9,20 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, inlined
 from approxmm.errors import InputError
-from approxmm.hashing import mask_covariance, mips_angles, retrieval
+from approxmm.hashing import list_in_order, list_nonzeros, mask_covariance, mips_angles, retrieval
 from approxmm.hashing._checks import check_integer
-from approxmm.methods._hashed import LayerIndexes, check_layer, list_in_order, rehash, search
-from approxmm.methods._limits import cut, fill_up
+from approxmm.locks import fetch_add
+from approxmm.methods._hash_upkeep import SCALE_TURN, follow_changes, follow_step, rehash, shrink_scale
+from approxmm.methods._hashed import LayerIndexes, check_layer, search
+from approxmm.methods._limits import limited
 from approxmm.methods._lsh import HashMethod, query_theta
 from approxmm.methods._query import unit_query
 from approxmm.methods._rows import keep_all
 from approxmm.methods.budget import Budget
 from approxmm.methods.contract import Claims, Cost
-from approxmm.methods.operations import refresh, select
+from approxmm.methods.operations import SparseVector, follow, follow_node, follows, refresh, select, select_sparse
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 
@@ -188,23 +190,68 @@ class Alsh(HashMethod):
         )
 
 
+@inlined
+def _look_up(
+    state: AlshState, layer: int, items: np.ndarray, values: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
+) -> int:
+    query, size = unit_query(values)
+    if not math.isfinite(size):
+        return keep_all(index, scale, state.indexes.sizes[layer, 1])
+    found = search(state.indexes, layer, items, query, state.probes)
+    limited(found, state.limit[layer], state.cap, state.fill, state.by_frequency, key)
+    count = list_in_order(found.work, index)
+    for i in range(count):
+        scale[i] = 1.0
+    return count
+
+
 @select.register(AlshState)
 @compiled
 def select_alsh(state: AlshState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray) -> int:
     """Look the input up; cut and fill as asked for. An input that is not finite keeps all nodes, to be seen."""
-    limit = state.limit[layer]
-    query, size = unit_query(x)
-    if not math.isfinite(size):
-        return keep_all(index, scale, state.indexes.sizes[layer, 1])
-    work, count = search(state.indexes, layer, query, state.probes)
-    if state.cap and count > limit:
-        count = cut(work, count, limit, state.by_frequency, key)
-    elif state.fill and count < limit:
-        count = fill_up(work, count, limit, key)
-    list_in_order(work, index)
-    for i in range(count):
-        scale[i] = 1.0
-    return count
+    items, values = np.empty(x.size, np.int64), np.empty(x.size, x.dtype)
+    size = list_nonzeros(x, items, values)
+    return _look_up(state, layer, items[:size], values[:size], key, index, scale)
+
+
+@select_sparse.register(AlshState)
+@compiled
+def select_alsh_sparse(
+    state: AlshState, layer: int, x: SparseVector, key: Key, index: np.ndarray, scale: np.ndarray
+) -> int:
+    """Do the same for an input whose non-zeros are listed; they cost K·L multiplications each."""
+    return _look_up(state, layer, x.items[: x.size], x.values[: x.size], key, index, scale)
+
+
+@follows.register(AlshState)
+@compiled
+def follows_alsh(state: AlshState) -> bool:
+    """Return whether the tables are kept up to date; pooled weights are hashed anew by `refresh`."""
+    return state.schedule == _INCREMENTAL and state.indexes.shape.pool == 1
+
+
+@follow.register(AlshState)
+@compiled
+def follow_alsh(
+    state: AlshState,
+    layer: int,
+    x: SparseVector,
+    nodes: np.ndarray,
+    coefficients: np.ndarray,
+    products: np.ndarray,
+    weights: np.ndarray,
+) -> None:
+    """Step the nodes' projections by those of the input."""
+    follow_step(state.indexes, layer, x, nodes, coefficients, products)
+
+
+@follow_node.register(AlshState)
+@compiled
+def follow_alsh_node(
+    state: AlshState, layer: int, node: int, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
+) -> None:
+    """Project the changes."""
+    follow_changes(state.indexes, layer, node, items, changes, weights)
 
 
 @compiled
@@ -221,9 +268,12 @@ def _due(schedule: int, clock: int) -> bool:
 @refresh.register(AlshState)
 @compiled
 def refresh_alsh(state: AlshState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
-    """Rehash the changed nodes, or all nodes when the schedule says so."""
-    state.clock[layer] += 1
-    if state.schedule == _INCREMENTAL:
+    """Rehash the changed nodes, or all nodes when the schedule says so. With no changed items, see to the scale."""
+    clock = fetch_add(state.clock, layer, 1) + 1
+    if state.schedule != _INCREMENTAL:
+        if _due(state.schedule, clock):
+            rehash(state.indexes, layer, weights, np.arange(weights.shape[1]))
+    elif changed.size > 0:
         rehash(state.indexes, layer, weights, changed)
-    elif _due(state.schedule, state.clock[layer]):
-        rehash(state.indexes, layer, weights, np.arange(weights.shape[1]))
+    elif clock % SCALE_TURN == 0:
+        shrink_scale(state.indexes, layer)

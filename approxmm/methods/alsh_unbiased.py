@@ -10,23 +10,26 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from approxmm.compile import compiled, compiled_fast
-from approxmm.hashing import HashIndex, item_extra, mips_angles, pool_rows, retrieval, weighted_mask
-from approxmm.hashing.pooling import pool_into
-from approxmm.methods._hashed import (
-    LayerIndexes,
-    check_layer,
-    index_of,
+from approxmm.hashing import (
+    HashIndex,
+    item_extra,
     list_in_order,
-    rehash,
-    search,
+    list_nonzeros,
+    mips_angles,
+    pool_rows,
+    retrieval,
+    weighted_mask,
 )
+from approxmm.locks import fetch_add
+from approxmm.methods._hash_upkeep import SCALE_TURN, follow_changes, follow_step, rehash, shrink_scale
+from approxmm.methods._hashed import LayerIndexes, check_layer, index_of, search
 from approxmm.methods._lsh import HashMethod, query_theta
 from approxmm.methods._packed import Packed, matrix_of, pack
 from approxmm.methods._query import unit_query
 from approxmm.methods._rows import keep_all
 from approxmm.methods.budget import Budget
 from approxmm.methods.contract import Claims, Cost
-from approxmm.methods.operations import refresh, select
+from approxmm.methods.operations import SparseVector, follow, follow_node, follows, refresh, select, select_sparse
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 
@@ -36,10 +39,11 @@ _REACHABLE = 1e-150  # that of `approxmm.hashing.weighted_mask`
 
 
 class AlshUnbiasedState(NamedTuple):
-    """Indexes of all layers, and each layer's (pooled) weight columns as rows (m, groups)."""
+    """Indexes of all layers; each layer's (pooled) weight columns as rows (m, groups); refreshes so far, int64 (L,)."""
 
     indexes: LayerIndexes
     columns: Packed
+    clock: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class AlshUnbiased(HashMethod):
         """Return the indexes with the hyperplanes of `key`, and the columns for the angles."""
         indexes = self.indexes(weights, key)
         rows = [pool_rows(np.ascontiguousarray(W.T), self.pool) for W in weights]
-        return AlshUnbiasedState(indexes, pack([rows], indexes.real.flat.dtype))
+        return AlshUnbiasedState(indexes, pack([rows], indexes.real.flat.dtype), np.zeros(len(weights), dtype=np.int64))
 
     def check_fresh(self, state: AlshUnbiasedState, weights: Sequence[np.ndarray]) -> None:
         """Raise InputError if the state's indexes are not those of these weights."""
@@ -114,21 +118,19 @@ class AlshUnbiased(HashMethod):
 
 
 @compiled_fast
-def _dot(a: np.ndarray, b: np.ndarray) -> float:
+def _dot(row: np.ndarray, items: np.ndarray, values: np.ndarray) -> float:
     total = 0.0
-    for i in range(a.size):
-        total += np.float64(a[i]) * np.float64(b[i])
+    for t in range(items.size):
+        total += np.float64(row[np.uint64(items[t])]) * np.float64(values[t])
     return total
 
 
-@compiled
-def _pooled(query: np.ndarray, pool: int) -> np.ndarray:
-    if pool == 1:
-        return query
-    out = np.empty((1, -(-query.size // pool)), query.dtype)
-    pool_into(query.reshape((1, query.size)), np.zeros(1, np.int64), pool, out)
-    pooled: np.ndarray = out[0]
-    return pooled
+@compiled_fast
+def _squared_norm(values: np.ndarray) -> float:
+    total = 0.0
+    for t in range(values.size):
+        total += np.float64(values[t]) * np.float64(values[t])
+    return total
 
 
 @compiled
@@ -153,24 +155,21 @@ def _retrieval(agreement: float, bits: int, tables: int) -> float:
     return -math.expm1(tables * math.log1p(-(agreement**bits))) if agreement < 1.0 else 1.0
 
 
-@select.register(AlshUnbiasedState)
 @compiled
-def select_alsh_unbiased(
-    state: AlshUnbiasedState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
+def _look_up(
+    state: AlshUnbiasedState, layer: int, items: np.ndarray, values: np.ndarray, index: np.ndarray, scale: np.ndarray
 ) -> int:
-    """Look the input up and weight what is found. An input that is not finite keeps all nodes, to be seen."""
     hashed, columns = index_of(state.indexes, layer), matrix_of(state.columns.flat, state.columns.layout[layer, 0])
-    query, size = unit_query(x)
+    query, size = unit_query(values)
     if not math.isfinite(size):
         return keep_all(index, scale, hashed.raw.shape[0])
-    work, found = search(state.indexes, layer, query, 1)
-    list_in_order(work, index)
-    pooled = _pooled(query, hashed.projections.pool)
-    squared_query = _dot(pooled, pooled)
+    found = search(state.indexes, layer, items, query, 1)
+    count = list_in_order(found.work, index)
+    squared_query = _squared_norm(found.values)
     active = 0
-    for i in range(found):
+    for i in range(count):
         item = index[i]
-        agreement = _agreement(hashed, item, _dot(columns[item], pooled), squared_query)
+        agreement = _agreement(hashed, item, _dot(columns[item], found.items, found.values), squared_query)
         probability = _retrieval(agreement, hashed.projections.bits, hashed.projections.tables)
         if probability >= _REACHABLE:
             index[active] = item
@@ -179,11 +178,73 @@ def select_alsh_unbiased(
     return active
 
 
+@select.register(AlshUnbiasedState)
+@compiled
+def select_alsh_unbiased(
+    state: AlshUnbiasedState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
+) -> int:
+    """Look the input up and weight what is found. An input that is not finite keeps all nodes, to be seen."""
+    items, values = np.empty(x.size, np.int64), np.empty(x.size, x.dtype)
+    size = list_nonzeros(x, items, values)
+    return _look_up(state, layer, items[:size], values[:size], index, scale)
+
+
+@select_sparse.register(AlshUnbiasedState)
+@compiled
+def select_alsh_unbiased_sparse(
+    state: AlshUnbiasedState, layer: int, x: SparseVector, key: Key, index: np.ndarray, scale: np.ndarray
+) -> int:
+    """Do the same for an input whose non-zeros are listed: hashing and angles cost as many multiplications as these."""
+    return _look_up(state, layer, x.items[: x.size], x.values[: x.size], index, scale)
+
+
+@follows.register(AlshUnbiasedState)
+@compiled
+def follows_alsh_unbiased(state: AlshUnbiasedState) -> bool:
+    """Return whether nothing is pooled; pooled weights are hashed anew by `refresh`."""
+    return state.indexes.shape.pool == 1
+
+
+@follow.register(AlshUnbiasedState)
+@compiled
+def follow_alsh_unbiased(
+    state: AlshUnbiasedState,
+    layer: int,
+    x: SparseVector,
+    nodes: np.ndarray,
+    coefficients: np.ndarray,
+    products: np.ndarray,
+    weights: np.ndarray,
+) -> None:
+    """Step the nodes' projections by those of the input, and copy the weights that changed."""
+    columns = matrix_of(state.columns.flat, state.columns.layout[layer, 0])
+    for node in nodes:
+        for t in range(x.size):
+            columns[node, x.items[t]] = weights[x.items[t], node]
+    follow_step(state.indexes, layer, x, nodes, coefficients, products)
+
+
+@follow_node.register(AlshUnbiasedState)
+@compiled
+def follow_alsh_unbiased_node(
+    state: AlshUnbiasedState, layer: int, node: int, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
+) -> None:
+    """Project the changes, and copy the weights that changed."""
+    columns = matrix_of(state.columns.flat, state.columns.layout[layer, 0])
+    for item in items:
+        columns[node, item] = weights[item, node]
+    follow_changes(state.indexes, layer, node, items, changes, weights)
+
+
 @refresh.register(AlshUnbiasedState)
 @compiled
 def refresh_alsh_unbiased(state: AlshUnbiasedState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
     """Rehash the changed nodes at once: the weights 1/P hold for an index that is up to date only."""
-    rows = rehash(state.indexes, layer, weights, changed)
-    columns = matrix_of(state.columns.flat, state.columns.layout[layer, 0])
-    for i in range(changed.size):
-        columns[changed[i]] = rows[i]
+    clock = fetch_add(state.clock, layer, 1) + 1
+    if changed.size > 0:
+        rows = rehash(state.indexes, layer, weights, changed)
+        columns = matrix_of(state.columns.flat, state.columns.layout[layer, 0])
+        for i in range(changed.size):
+            columns[changed[i]] = rows[i]
+    elif clock % SCALE_TURN == 0:
+        shrink_scale(state.indexes, layer)

@@ -28,6 +28,7 @@ from approxmm.hashing import (
     subsample,
     update_index,
 )
+from approxmm.random import make_key
 
 
 def _planes(rng, sparse, transform, pool, K, L):
@@ -52,15 +53,15 @@ def _one(seed, sparse, pool, K, name):
     if pool == 1:
         record += [step_index(index, [1, 2], [1.0, -1.0], query, items[[1, 2]] @ query), index.tables.items.tolist()]
     work, found = hash_workspace(planes), query_workspace(23)
-    codes, probes, uniforms = np.empty(3, np.int64), np.empty((3, 3), np.int64), rng.random(23)
+    codes, probes = np.empty(3, np.int64), np.empty((3, 3), np.int64)
     where = np.flatnonzero(query)
     hash_sparse(planes, transform, where, query[where], work, codes)
     record.append(codes.tolist())
     hash_vector(planes, transform, query, work, codes)
     record.append(codes.tolist())
     probe_codes(work.projected, K, codes, probes)
-    count = keep_most_frequent(found, retrieve(index.tables, probes, found), 12)
-    count = fill_random(found, subsample(found, count, 6, uniforms), 9, uniforms)
+    count = keep_most_frequent(index.tables, probes, found, retrieve(index.tables, probes, found), 12)
+    count = fill_random(found, subsample(found, count, 6, make_key(seed)), 9, make_key(seed, item=1))
     return [*record, probes.tolist(), found.found[:count].tolist()]
 
 

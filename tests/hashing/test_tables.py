@@ -14,6 +14,7 @@ from approxmm.hashing import (
     bucket,
     fill_random,
     keep_most_frequent,
+    list_in_order,
     probe_codes,
     query_workspace,
     rebuild_tables,
@@ -22,6 +23,8 @@ from approxmm.hashing import (
     tables_bytes,
     update_tables,
 )
+from approxmm.hashing.query import _pick
+from approxmm.random import make_key
 
 
 def _codes(rng, n, K, L, spread=None):
@@ -101,9 +104,8 @@ def test_union_frequency_and_ranking_equal_sets(shape):
         count = retrieve(tables, wanted, work)
         found = work.found[:count].tolist()
         assert found == list(dict.fromkeys(item for items in buckets for item in items))
-        assert {item: int(work.frequency[item]) for item in found} == dict(frequency)
         limit = int(rng.integers(0, n + 1))
-        kept = keep_most_frequent(work, count, limit)
+        kept = keep_most_frequent(tables, wanted, work, count, limit)
         assert work.found[:kept].tolist() == sorted(found, key=lambda item: -frequency[item])[:limit]
 
 
@@ -115,51 +117,54 @@ def test_cap_and_fill_keep_their_promises(seed, n, limit, minimum):
     tables, work = _build(codes, 2), query_workspace(n)
     count = retrieve(tables, codes[:, :1].copy(), work)
     retrieved = set(work.found[:count].tolist())
-    capped = subsample(work, count, limit, rng.random(limit))
+    capped = subsample(work, count, limit, make_key(seed))
     assert capped == min(count, limit)
     kept = work.found[:capped].tolist()
     assert set(kept) <= retrieved
-    filled = fill_random(work, capped, minimum, rng.random(minimum))
+    filled = fill_random(work, capped, minimum, make_key(seed, item=1))
     assert filled == max(capped, min(minimum, n))
     result = work.found[:filled].tolist()
     assert result[:capped] == kept
     assert len(set(result)) == filled
-    assert np.flatnonzero(work.frequency).tolist() == sorted(result)
+    index = np.empty(n, np.int64)
+    assert index[: list_in_order(work, index)].tolist() == sorted(result)
 
 
-def test_cap_and_fill_are_uniform():
-    draws, n = 6000, 9
-    rng = np.random.default_rng(3)
-    codes = np.array([[0, 0, 0, 0, 0, 1, 1, 1, 1]])
+@pytest.mark.parametrize("others", [4, 40])
+@pytest.mark.parametrize("limit", [2, 4])
+def test_cap_and_fill_are_uniform(limit, others):
+    """What stays or what goes is drawn, whichever is less; new items from a list or until one is new."""
+    draws, n = 6000, 5 + others
+    codes = np.repeat([[0, 1]], [5, others], axis=1)
     tables, work = _build(codes, 1), query_workspace(n)
-    capped, filled = np.zeros(n, int), np.zeros(n, int)
-    for _ in range(draws):
-        count = retrieve(tables, np.zeros((1, 1), np.int64), work)
-        capped[work.found[: subsample(work, count, 2, rng.random(2))]] += 1
-        count = retrieve(tables, np.zeros((1, 1), np.int64), work)
-        filled[work.found[5 : fill_random(work, count, 8, rng.random(3))]] += 1
+    capped, filled, probe = np.zeros(n, int), np.zeros(n, int), np.zeros((1, 1), np.int64)
+    for draw in range(draws):
+        count = retrieve(tables, probe, work)
+        capped[work.found[: subsample(work, count, limit, make_key(3, item=draw))]] += 1
+        count = retrieve(tables, probe, work)
+        filled[work.found[5 : fill_random(work, count, 8, make_key(4, item=draw))]] += 1
     assert not capped[5:].any()
     assert not filled[:5].any()
-    # Two-sided binomial tails at 1e-9, Bonferroni over the nine counts.
-    for counts, p in ((capped[:5], 2 / 5), (filled[5:], 3 / 4)):
-        assert (np.minimum(stats.binom.cdf(counts, draws, p), stats.binom.sf(counts - 1, draws, p)) > 1e-9 / 18).all()
-    # A uniform that rounds up must not reach past the end.
-    count = retrieve(tables, np.zeros((1, 1), np.int64), work)
-    edge = np.full(9, np.nextafter(1.0, 0.0))
-    assert fill_random(work, subsample(work, count, 3, edge), 9, edge) == 9
+    # Two-sided binomial tails at 1e-9, Bonferroni over the counts.
+    for counts, p in ((capped[:5], limit / 5), (filled[5:], 3 / others)):
+        tails = np.minimum(stats.binom.cdf(counts, draws, p), stats.binom.sf(counts - 1, draws, p))
+        assert (tails > 1e-9 / (2 * n)).all()
+
+
+def test_uniform_that_rounds_up_stays_within_the_end():
+    assert _pick(np.nextafter(1.0, 0.0), 2**31 - 1) == 2**31 - 2
 
 
 def test_results_do_not_depend_on_earlier_queries():
     rng = np.random.default_rng(4)
     codes = rng.integers(0, 8, (3, 50))
     tables, used = _build(codes, 3), query_workspace(50)
-    uniforms = rng.random(50)
     for query in [*range(20), 0]:
         results = []
         for work in (used, query_workspace(50)):
             count = retrieve(tables, codes[:, query : query + 1].copy(), work)
-            count = subsample(work, count, 4, uniforms)
-            results.append(work.found[: fill_random(work, count, 20, uniforms)].copy())
+            count = subsample(work, count, 4, make_key(query))
+            results.append(work.found[: fill_random(work, count, 20, make_key(query))].copy())
         np.testing.assert_array_equal(*results)
 
 
@@ -185,14 +190,13 @@ def test_compiled_equals_uncompiled(K):
     for mine, other in zip(tables[1:], twin[1:], strict=True):
         np.testing.assert_array_equal(mine, other)
     assert bucket(tables, 1, int(codes[1, 0])) == bucket.py_func(tables, 1, int(codes[1, 0]))
-    uniforms = rng.random(30)
     results = []
     for function in (lambda f: f, lambda f: f.py_func):
         work = query_workspace(30)
         count = function(retrieve)(tables, codes[:, :1].copy(), work)
-        count = function(keep_most_frequent)(work, count, 10)
-        count = function(subsample)(work, count, 5, uniforms)
-        results.append(work.found[: function(fill_random)(work, count, 12, uniforms)].copy())
+        count = function(keep_most_frequent)(tables, codes[:, :1].copy(), work, count, 10)
+        count = function(subsample)(work, count, 5, make_key(1))
+        results.append(work.found[: function(fill_random)(work, count, 12, make_key(2))].copy())
     np.testing.assert_array_equal(*results)
 
 
