@@ -176,7 +176,8 @@ class _Run:
     def _measure(self) -> None:
         if self.measure_every is not None:
             probe = self.data.validation.x[: self.probe].astype(self.session.dtype, copy=False)
-            self.profiles.append(measure(self.session, probe, step=self.taken))
+            targets = self.data.validation.y[: self.probe]
+            self.profiles.append(measure(self.session, probe, step=self.taken, targets=targets))
 
     def _epoch(self, epoch: int) -> bool:
         """Run one epoch; return False if it diverged (then the parameters are those before it)."""
