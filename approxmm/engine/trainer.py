@@ -11,6 +11,7 @@ import numpy as np
 
 from approxmm.atomic import check_writable
 from approxmm.data.dataset import Dataset
+from approxmm.data.standardise import check_dtype
 from approxmm.engine.accounting import (
     active_fractions,
     count_multiplications,
@@ -125,6 +126,7 @@ def _divided(settings: dict[str, Any]) -> tuple[Plan, dict[str, Any]]:
     # None stands for the default, as for threads.
     recipe = {name: value for name, value in settings.items() if name in of_recipe and value is not None}
     check_counts(**{name: recipe[name] for name in ("batch", "threads") if name in recipe})
+    recipe["dtype"] = check_dtype(recipe.get("dtype", np.float32))
     return plan, recipe
 
 
