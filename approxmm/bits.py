@@ -10,7 +10,7 @@ from numba.extending import overload
 
 from approxmm.compile import compiled, intrinsic
 
-__all__ = ["list_members", "mark", "mark_above", "marked", "unmark", "words_for"]
+__all__ = ["list_members", "mark", "mark_above", "mark_from", "marked", "unmark", "words_for"]
 
 _ONE, _ZERO, _LOW = np.uint64(1), np.uint64(0), np.uint64(63)
 
@@ -66,6 +66,16 @@ def mark_above(values: np.ndarray, limit: float, words: np.ndarray) -> None:
         word, part = _ZERO, values[64 * w : 64 * w + 64]
         for j in range(64):
             word |= np.uint64(part[j] > limit) << np.uint64(j)
+        words[w] = word
+
+
+@compiled
+def mark_from(values: np.ndarray, limit: float, words: np.ndarray) -> None:
+    """Write the set of positions whose value is not below `limit`, as `mark_above` does."""
+    for w in range(words.size):
+        word, part = _ZERO, values[64 * w : 64 * w + 64]
+        for j in range(64):
+            word |= np.uint64(part[j] >= limit) << np.uint64(j)
         words[w] = word
 
 

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numba.extending import intrinsic as _intrinsic
 
-__all__ = ["compiled", "compiled_fast", "copy_into", "intrinsic"]
+__all__ = ["compiled", "compiled_fast", "copy_into", "inlined", "intrinsic"]
 
 # Some versions of Numba are typed and some are not; the checker need not know which is installed.
 _njit = cast(Any, numba.njit)
@@ -30,6 +30,15 @@ _FAST = {"contract", "reassoc", "arcp", "nsz"}
 def compiled(function: _F) -> _F:
     """Compile `function` lazily in no-Python mode, strict IEEE arithmetic, cached on disk, without the GIL."""
     return cast(_F, _forgiving(_njit(**_OPTIONS)(function)))
+
+
+def inlined(function: _F) -> _F:
+    """Like `compiled`, but the function's code becomes part of every function that calls it.
+
+    For functions with one caller and much below them. A function that is called is linked, optimised and turned into
+    machine code together with all that it calls, once more for every level of callers above it.
+    """
+    return cast(_F, _forgiving(_njit(**_OPTIONS, inline="always")(function)))
 
 
 def compiled_fast(function: _F) -> _F:

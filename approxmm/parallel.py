@@ -10,11 +10,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from threading import Lock
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController, threadpool_info
 
@@ -33,9 +34,31 @@ def available_workers() -> int:
     return os.cpu_count() or 1
 
 
-def single_threaded_blas() -> AbstractContextManager[Any]:
-    """Return a context in which BLAS calls of NumPy and SciPy use the calling thread only."""
-    return cast(AbstractContextManager[Any], _blas().limit(limits=1, user_api="blas"))
+class _Limit:
+    """How many are inside `single_threaded_blas`, and what the last of them undoes."""
+
+    lock = Lock()
+    users = 0
+    limiter: Any = None
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Let BLAS calls of NumPy and SciPy use the calling thread only.
+
+    The setting is the process's: entered by several threads at once, or inside itself, it ends with the last of them.
+    """
+    with _Limit.lock:
+        if _Limit.users == 0:
+            _Limit.limiter = _blas().limit(limits=1, user_api="blas")
+        _Limit.users += 1
+    try:
+        yield
+    finally:
+        with _Limit.lock:
+            _Limit.users -= 1
+            if _Limit.users == 0:
+                _Limit.limiter.restore_original_limits()
 
 
 @cache

@@ -12,8 +12,8 @@ import numpy as np
 from approxmm.data import load_data
 from approxmm.data.dataset import Dataset
 from approxmm.engine.optimizers import Optimizer, Sgd
-from approxmm.engine.recipe import Recipe
 from approxmm.engine.paths import make_session
+from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
 from approxmm.engine.steps import StepRange
 from approxmm.errors import ApproxmmError

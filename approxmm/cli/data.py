@@ -27,7 +27,7 @@ def list_data(
     from approxmm.data import available
 
     entries = available(data_dir)
-    header = ["name", "image", "classes", "examples", "files", "options", "licence", "title"]
+    header = ["name", "image", "classes", "examples", "files", "options", "from", "licence", "title"]
     table = text_table(header, [_row(entry) for entry in entries])
     note = "examples: training + validation + test; options: --data name:option=value,option=value"
     emit({"data": [_plain(e) for e in entries]}, f"{table}\n\n{note}", as_json=as_json, quiet=quiet)
@@ -43,7 +43,7 @@ def fetch(
     debug: Debug = False,
     seed: Seed = 0,
 ) -> None:
-    """Download a data set and verify its checksums. The only command that uses the network.
+    """Download a data set in files and verify its checksums. The only command that uses the network.
 
     Example: approxmm data fetch mnist
     """
@@ -86,9 +86,15 @@ def _row(entry: Any) -> list[str]:
         " + ".join(f"{size:,}" for size in entry.sizes),
         _where(entry),
         ",".join(f"{name}={value}" for name, value in entry.options.items()) or "–",
+        _host(entry.source),
         entry.licence,
         entry.title,
     ]
+
+
+def _host(source: str) -> str:
+    """Shorten a homepage to its host, and other words to what is before a comma."""
+    return (source.partition("://")[2] or source.partition(",")[0]).partition("/")[0]
 
 
 def _where(entry: Any) -> str:

@@ -76,24 +76,24 @@ def _draw_examples(key: Key, first: int, images: np.ndarray, labels: np.ndarray)
         own = Key(key.seed, key.stream, key.step, key.layer, first + i)
         used[0], used[1] = 4, 0
         labels[i] = int(next_word(own, words, used) >> _TOP)
-        if labels[i] == 1:
-            _intersection(own, words, used, _STOP_REGION, _LEAST_REGION, images.shape[2], spans)
-            _paint(images[i], spans, 255)
-        else:
-            _union(own, words, used, images[i], spans)
+        while not _try_region(own, words, used, labels[i] == 1, images[i], spans):
+            _whole(images.shape[2], spans)
+            _paint(images[i], spans, 0)
 
 
 @compiled
-def _union(key: Key, words: np.ndarray, used: np.ndarray, image: np.ndarray, spans: np.ndarray) -> None:
-    """Draw into a black `image` a union of intersections that is not convex; `spans` is scratch space."""
-    while True:
-        for _ in range(_FEWEST_PARTS + below(next_word(key, words, used), _MOST_PARTS - _FEWEST_PARTS + 1)):
-            _intersection(key, words, used, _STOP_PART, _LEAST_PART, image.shape[1], spans)
-            _paint(image, spans, 255)
-        if not is_convex(image):
-            return
-        _whole(image.shape[1], spans)
-        _paint(image, spans, 0)
+def _try_region(
+    key: Key, words: np.ndarray, used: np.ndarray, convex: bool, image: np.ndarray, spans: np.ndarray
+) -> bool:
+    """Draw a candidate into a black `image`; return whether it is convex or not as wanted. `spans` is scratch space."""
+    parts, stop, least = 1, _STOP_REGION, _LEAST_REGION
+    if not convex:
+        parts = _FEWEST_PARTS + below(next_word(key, words, used), _MOST_PARTS - _FEWEST_PARTS + 1)
+        stop, least = _STOP_PART, _LEAST_PART
+    for _ in range(parts):
+        _intersection(key, words, used, stop, least, image.shape[1], spans)
+        _paint(image, spans, 255)
+    return is_convex(image) == convex
 
 
 @compiled

@@ -140,7 +140,7 @@ def _deformed(base: Source, examples: int) -> DeformedSource:
         name=f"{base.name}_deformed",
         title=f"deformed copies of {base.name}",
         classes=base.classes,
-        homepage=f"drawn by approxmm.data.deform from: {base.homepage}",
+        homepage=f"drawn by approxmm.data.deform from {base.name}, {base.homepage}",
         citation=f"{base.citation}; in the manner of G. Loosli, S. Canu and L. Bottou, Training invariant support "
         "vector machines using selective sampling, in Large-Scale Kernel Machines, 2007",
         licence=base.licence,

@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from approxmm.data.cifar import CIFAR10
 from approxmm.data.deformed import DIGITS_DEFORMED, MNIST_DEFORMED
@@ -84,7 +85,7 @@ def source_of(name: str) -> Source:
     raise InputError(f"unknown data set {name!r}, known are {', '.join(SOURCES)}{suggestion}")
 
 
-def resolve(name: str, given: Mapping[str, object]) -> tuple[Source, dict[str, int]]:
+def resolve(name: str, given: Mapping[str, Any]) -> tuple[Source, dict[str, int]]:
     """Return the entry and all options of "name" or "name:option=value,…" with further options.
 
     Raises
@@ -102,7 +103,7 @@ def resolve(name: str, given: Mapping[str, object]) -> tuple[Source, dict[str, i
     return source, source.check_options({**written, **given})
 
 
-def _pair(item: str, name: str) -> tuple[str, object]:
+def _pair(item: str, name: str) -> tuple[str, int | str]:
     key, equals, value = item.partition("=")
     if not (key and equals and value):
         raise InputError(f"cannot read {item!r} in the data set {name!r}; write name:option=value,option=value")

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,7 +140,7 @@ class Source(ABC):
         """Return the value of every option that is not given."""
         return {name: option.default for name, option in self.options.items()}
 
-    def check_options(self, given: Mapping[str, object]) -> dict[str, int]:
+    def check_options(self, given: Mapping[str, Any]) -> dict[str, int]:
         """Return the defaults with `given` in their place, or raise InputError that names what may be given."""
         for name, value in given.items():
             if name not in self.options:
@@ -151,7 +152,7 @@ class Source(ABC):
                     f"{name}={value!r} of data set {self.name!r} ({option.words}) must be {option.limits}; "
                     f"the default is {option.default}"
                 )
-        return {**self.defaults(), **{name: int(str(value)) for name, value in given.items()}}
+        return {**self.defaults(), **{name: int(value) for name, value in given.items()}}
 
 
 @dataclass(frozen=True, kw_only=True)

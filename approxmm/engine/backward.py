@@ -44,8 +44,14 @@ def _step_bias(
     gradient = scratch[: stop - start]
     gradient[:] = 0.0
     for r in range(delta.shape[0]):
-        for j in range(gradient.size):
-            gradient[j] += delta[r, start + j] * mask[r, start + j] if mask.size else delta[r, start + j]
+        row = delta[r, start:stop]
+        if mask.size:
+            scales = mask[r, start:stop]
+            for j in range(gradient.size):
+                gradient[j] += row[j] * scales[j]
+        else:
+            for j in range(gradient.size):
+                gradient[j] += row[j]
     update(optimizer, params, slots, at + start, gradient, rate, step)
 
 
@@ -69,8 +75,14 @@ def _scaled(
     scaled = into[: delta.size].reshape(delta.shape)
     mask = _mask(k, draw, layout, work, batch)
     for r in range(batch):
-        for j in range(m):
-            scaled[r, j] = kind * (delta[r, j] * mask[r, j]) if mask.size else kind * delta[r, j]
+        row, out = delta[r], scaled[r]
+        if mask.size:
+            scales = mask[r]
+            for j in range(m):
+                out[j] = kind * (row[j] * scales[j])
+        else:
+            for j in range(m):
+                out[j] = kind * row[j]
     return scaled
 
 
@@ -100,6 +112,14 @@ def _send_back(
 
 
 @compiled
+def _times_slope(activation: Any, z: np.ndarray, delta: np.ndarray) -> None:
+    """Multiply `delta` (n,) by φ′(z) in place; rounded at once, so that float32 is not computed in float64."""
+    kind = z.dtype.type
+    for j in range(z.size):
+        delta[j] *= kind(slope(activation, z[j]))
+
+
+@compiled
 def _through_activation(
     k: int,
     batch: int,
@@ -121,8 +141,7 @@ def _through_activation(
         for r in range(rows[0], rows[1]):
             normalise_gradient(delta[r], out[r], work.inverse_rms[k, r])
     for r in range(rows[0], rows[1]):
-        for j in range(columns[0], columns[1]):
-            delta[r, j] *= slope(activation, z[r, j])
+        _times_slope(activation, z[r, columns[0] : columns[1]], delta[r, columns[0] : columns[1]])
 
 
 @compiled
@@ -132,6 +151,15 @@ def _draws(k: int, sampling: Sampling) -> tuple[tuple[int, int], tuple[int, int]
     if k >= sampling.layers:
         return exact, exact
     return (own, exact) if sampling.inner else (exact, own)
+
+
+@compiled
+def _rows_at_once(n: int, k: int, draws: tuple[int, int], work: Workspace) -> int:
+    """Return how many rows of layer k's weights to take at a time, of which about `_BLOCK` are active."""
+    most = 1
+    for draw in draws:
+        most = max(most, n if draw == EXACT else active_items(k, draw, work)[0].size)
+    return _BLOCK * (n // most)
 
 
 @compiled
@@ -184,8 +212,9 @@ def backward(
         D = _scaled(delta, k, outer[1], factor, layout, work, right)
         E = D if outer[0] == outer[1] and factor == 1.0 else _scaled(delta, k, outer[0], 1.0, layout, work, left)
         first, stop = share(team, W.shape[0], _BLOCK)
-        for top in range(first, stop, _BLOCK):
-            end = min(stop, top + _BLOCK)
+        height = _rows_at_once(W.shape[0], k, inner, work)
+        for top in range(first, stop, height):
+            end = min(stop, top + height)
             if k > 0:
                 _send_back(E, W, k, inner[0], work, into, top, end)
             update_weights(optimizer, params, slots, layout.weight_at[k], A, D, chosen, top, end, rate, step, scratch)

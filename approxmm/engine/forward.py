@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from approxmm.activations import value
-from approxmm.compile import compiled
+from approxmm.compile import compiled, copy_into
 from approxmm.engine.dense import multiply
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
 from approxmm.engine.normalising import normalise_row
@@ -50,6 +50,14 @@ def _draw_inner(state: Any, a: np.ndarray, k: int, sampling: Sampling, key: Key,
 
 
 @compiled
+def _activate(activation: Any, z: np.ndarray, out: np.ndarray) -> None:
+    """Write φ(z) of some nodes to `out` (n,); rounded at once, so that float32 is not computed in float64."""
+    kind = z.dtype.type
+    for j in range(z.size):
+        out[j] = kind(value(activation, z[j]))
+
+
+@compiled
 def _layer(
     activation: Any,
     A: np.ndarray,
@@ -64,12 +72,13 @@ def _layer(
 ) -> None:
     """Write z = A W[chosen] + b and φ(z) for a range of columns."""
     for r in range(z.shape[0]):
-        for j in range(start, stop):
-            z[r, j] = b[j]
+        copy_into(z[r, start:stop], b[start:stop])
     multiply(A, W, chosen, z, start, stop)
     for r in range(z.shape[0]):
-        for j in range(start, stop):
-            out[r, j] = z[r, j] if last else value(activation, z[r, j])
+        if last:
+            copy_into(out[r, start:stop], z[r, start:stop])
+        else:
+            _activate(activation, z[r, start:stop], out[r, start:stop])
 
 
 @compiled

@@ -1,7 +1,7 @@
 """RMS normalisation of one example's outputs of a layer, and its gradient, compiled.
 
-y = a s with s = (mean_j a_j² + ε)^(−½), and so ∂loss/∂a = s (g − y · mean_j g_j y_j) for g = ∂loss/∂y, exactly. A row of zeros
-passes no gradient: the derivative there, ε^(−½), is the size of ε and says nothing about the network.
+y = a s with s = (mean_j a_j² + ε)^(−½), and so ∂loss/∂a = s (g − y · mean_j g_j y_j) for g = ∂loss/∂y, exactly.
+A row of zeros passes no gradient: the derivative there, ε^(−½), says nothing about the network.
 """
 
 from __future__ import annotations

@@ -164,7 +164,10 @@ def _fill(estimator: Any, network: Network, description: dict[str, Any], arrays:
     own = {name.removeprefix(_PREFIX): array for name, array in arrays.items() if name.startswith(_PREFIX)}
     estimator._take_own(description["own"], own)
     kept = {name.removeprefix(_ARRAY): array for name, array in arrays.items() if name.startswith(_ARRAY)}
-    recipe = estimator._recipe_of_file(network, int(description["seed"]), float(description["limit"]))
+    seed, limit = description["seed"], description["limit"]
+    if type(seed) is not int or not 0 <= seed < 2**32 or type(limit) is not float or not limit > 0:
+        raise DataError(f"its seed is {str(seed)[:40]}, and its loss ends at {str(limit)[:40]}")
+    recipe = estimator._recipe_of_file(network, seed, limit)
     estimator._take(network, _predictor(network, arrays), None, Memory(recipe, _position(description), kept))
 
 

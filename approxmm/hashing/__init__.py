@@ -38,15 +38,11 @@ from approxmm.hashing.query_codes import (
     list_nonzeros,
     pool_listed,
 )
-from approxmm.hashing.selection import select_top
 from approxmm.hashing.signatures import pack_items, project_items, squared_norms_into
 from approxmm.hashing.subspace import (
-    coordinates,
-    coordinates_sparse,
     principal_basis,
     project_weights,
     refresh_columns,
-    score_nodes,
     screening_bound,
     step_columns,
     subspace_bytes,
@@ -88,8 +84,6 @@ __all__ = [
     "bucket",
     "build_index",
     "check_fresh",
-    "coordinates",
-    "coordinates_sparse",
     "draw_dense",
     "draw_sparse",
     "expected_recall",
@@ -129,9 +123,7 @@ __all__ = [
     "rescale_index",
     "retrieval",
     "retrieve",
-    "score_nodes",
     "screening_bound",
-    "select_top",
     "squared_norms_into",
     "step_columns",
     "step_index",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from approxmm.compile import compiled, compiled_fast
+from approxmm.compile import compiled, compiled_fast, inlined
 from approxmm.hashing._checks import Floats, Ints
 from approxmm.hashing.pooling import group_size
 from approxmm.hashing.projections import Projections
@@ -98,7 +98,7 @@ def _add_signs(
             out[max(p, ~p)] += x if p >= 0 else -x
 
 
-@compiled
+@inlined
 def add_projections(projections: Projections, index: Ints, value: Floats, out: Floats) -> None:
     """Add the projections of a (pooled) vector, given by its non-zeros, to `out` (width,)."""
     if projections.by_coordinate.shape[0] > 0:
@@ -115,7 +115,7 @@ def _squared_norm(value: Floats) -> float:
     return total
 
 
-@compiled
+@inlined
 def hash_listed(
     projections: Projections,
     transform: Transform,

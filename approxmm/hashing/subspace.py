@@ -2,7 +2,8 @@
 
 An orthonormal basis U (n × r) of recent inputs' principal subspace and the
 projected weights V = UᵀW (r × m) give scores s = (aU)V + b for r(n + m)
-multiplications instead of nm. By Cauchy–Schwarz the score of node j is off by at
+multiplications instead of nm (both products are `approxmm.hashing.add_rows`, for inputs given by their non-zeros). By
+Cauchy–Schwarz the score of node j is off by at
 most ‖(I − UUᵀ)a‖·‖W_j‖. Weights stand in the network's order here, one node per
 column.
 
@@ -16,17 +17,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from approxmm.compile import compiled_fast, copy_into
 from approxmm.errors import InputError
-from approxmm.hashing._checks import Floats, Ints, check_indices, check_integer, check_matrix, check_vector
+from approxmm.hashing._checks import Floats, check_indices, check_integer, check_matrix, check_vector
 
 __all__ = [
-    "coordinates",
-    "coordinates_sparse",
     "principal_basis",
     "project_weights",
     "refresh_columns",
-    "score_nodes",
     "screening_bound",
     "step_columns",
     "subspace_bytes",
@@ -110,67 +107,6 @@ def step_columns(projected: Floats, coordinate: Floats, changed: npt.ArrayLike, 
     """
     which = check_indices("changed", changed, projected.shape[1])
     projected[:, which] += np.outer(coordinate, check_vector("coefficients", coefficients, which.size))
-
-
-@compiled_fast
-def coordinates(directions: Floats, inputs: Floats, out: Floats) -> None:
-    """Write aU (r,) for a dense input (n,).
-
-    Parameters
-    ----------
-    directions : float array (r, n), C order
-        The transposed basis, `np.ascontiguousarray(basis.T)`: reading along directions is several times faster than
-        along the short rows of the basis.
-    inputs : float array (n,)
-    out : float array (r,)
-        Written; r·n multiplications.
-    """
-    last = directions.shape[0] - 1
-    for k in range(0, directions.shape[0], 4):
-        k1, k2, k3 = min(k + 1, last), min(k + 2, last), min(k + 3, last)
-        u0, u1, u2, u3 = directions[k], directions[k1], directions[k2], directions[k3]
-        s0 = s1 = s2 = s3 = out.dtype.type(0)
-        for i in range(inputs.shape[0]):
-            a = inputs[i]
-            s0, s1, s2, s3 = s0 + a * u0[i], s1 + a * u1[i], s2 + a * u2[i], s3 + a * u3[i]
-        out[k], out[k1], out[k2], out[k3] = s0, s1, s2, s3
-
-
-@compiled_fast
-def coordinates_sparse(basis: Floats, indices: Ints, values: Floats, out: Floats) -> None:
-    """Write aU (r,) for a basis (n, r) and an input's non-zeros, indices (c,) and values (c,): c·r multiplications."""
-    out[:] = 0
-    for t in range(indices.shape[0]):
-        row = basis[indices[t]]
-        for k in range(out.shape[0]):
-            out[k] += values[t] * row[k]
-
-
-@compiled_fast
-def score_nodes(projected: Floats, coordinate: Floats, bias: Floats, out: Floats) -> None:
-    """Write the scores (aU)V + b.
-
-    Parameters
-    ----------
-    projected : float array (r, m), C order
-    coordinate : float array (r,)
-    bias : float array (m,)
-    out : float array (m,)
-        Written; r·m multiplications. NaN and infinity pass through.
-    """
-    rank, m = projected.shape
-    copy_into(out, bias)
-    # Four rows a pass: a quarter of the traffic on `out`.
-    whole = rank - rank % 4
-    for k in range(0, whole, 4):
-        c0, c1, c2, c3 = coordinate[k], coordinate[k + 1], coordinate[k + 2], coordinate[k + 3]
-        v0, v1, v2, v3 = projected[k], projected[k + 1], projected[k + 2], projected[k + 3]
-        for j in range(m):
-            out[j] += (c0 * v0[j] + c1 * v1[j]) + (c2 * v2[j] + c3 * v3[j])
-    for k in range(whole, rank):
-        c0, v0 = coordinate[k], projected[k]
-        for j in range(m):
-            out[j] += c0 * v0[j]
 
 
 def screening_bound(basis: npt.ArrayLike, inputs: npt.ArrayLike, weights: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from approxmm.bits import words_for
-from approxmm.compile import compiled, copy_into
+from approxmm.compile import compiled, copy_into, inlined
 from approxmm.errors import InputError
 from approxmm.hashing._checks import Floats, check_indices, check_matrix, check_vector
 from approxmm.hashing.index import HashIndex, project_all, repack
@@ -111,7 +111,7 @@ def step_index(
     return step_items(index, which, c, work.projected, squared_norm, z)
 
 
-@compiled
+@inlined
 def step_items(
     index: HashIndex,
     changed: npt.NDArray[np.int64],
@@ -136,7 +136,7 @@ def step_items(
     return recode_items(index, changed)
 
 
-@compiled
+@inlined
 def recode_items(index: HashIndex, changed: npt.NDArray[np.int64]) -> int:
     """Recompute the codes of items whose `raw` and `squared_norms` were changed, and move them in the tables.
 
@@ -152,7 +152,7 @@ def recode_items(index: HashIndex, changed: npt.NDArray[np.int64]) -> int:
     return _move_items(index, moving[:count]) if count > 0 else 0
 
 
-@compiled
+@inlined
 def recode_item(index: HashIndex, item: int) -> int:
     """Do what `recode_items` does, for one item."""
     signs = np.empty(words_for(index.projections.extra_planes.shape[1]), np.uint64)
@@ -171,7 +171,7 @@ def _codes_stay(index: HashIndex, item: int, value: npt.NDArray[np.float64], sig
     return same
 
 
-@compiled
+@inlined
 def _move_items(index: HashIndex, moving: npt.NDArray[np.int64]) -> int:
     """Give items their codes and move them in the tables."""
     codes = np.empty((index.tables.codes.shape[0], moving.shape[0]), np.int64)

@@ -8,7 +8,6 @@ from approxmm.compile import compiled, copy_into
 
 __all__ = ["follow_subspace", "orthonormalise"]
 
-_SWEEPS = 4
 _FLOOR = 1e-7
 
 
@@ -27,19 +26,20 @@ def orthonormalise(directions: np.ndarray) -> None:
 
 
 @compiled
-def follow_subspace(directions: np.ndarray, rows: np.ndarray) -> None:
+def follow_subspace(directions: np.ndarray, rows: np.ndarray, sweeps: int) -> None:
     """Turn `directions` (r, n), orthonormal, towards the principal subspace of `rows` (c, n), in place; float64.
 
     Subspace iteration, warm-started, on the rows' second moment plus a small multiple of the identity: that keeps
     directions independent where the rows span fewer than r. Only the span is meant; single directions are not
-    singular vectors. Rows that are all zero, or not finite, leave it as it is.
+    singular vectors. Rows that are all zero, or not finite, leave it as it is. A sweep costs 2rcn + 2r²n
+    multiplications.
     """
     scale = np.abs(rows).max() if rows.size > 0 else 0.0
     if not (scale > 0.0 and np.isfinite(scale)):
         return
     unit = rows / scale
     floor = _FLOOR * (unit * unit).sum()
-    for _ in range(_SWEEPS):
+    for _ in range(sweeps):
         turned = np.dot(np.dot(directions, unit.T), unit) + floor * directions
         orthonormalise(turned)
         for k in range(directions.shape[0]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from approxmm.compile import compiled
+from approxmm.compile import inlined
 from approxmm.hashing import fill_random, keep_most_frequent, subsample
 from approxmm.methods._hashed import Retrieved
 from approxmm.random import Key
@@ -10,7 +10,7 @@ from approxmm.random import Key
 __all__ = ["limited"]
 
 
-@compiled
+@inlined
 def limited(found: Retrieved, limit: int, cap: bool, fill: bool, by_frequency: bool, key: Key) -> int:
     """Cut the set to `limit` items (those found in most tables, or random ones), or fill it up; return its size."""
     if cap and found.count > limit:

@@ -8,11 +8,13 @@ compile time, and time in every call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-
-from approxmm.compile import compiled
+from numba import types
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import lower_builtin, type_callable
+from numba.np.arrayobj import populate_array
 
 __all__ = ["Packed", "matrix_of", "pack", "vector_of"]
 
@@ -42,16 +44,48 @@ def pack(parts: Sequence[Sequence[np.ndarray]], dtype: np.dtype | type) -> Packe
     return Packed(flat, np.ascontiguousarray(layout.swapaxes(0, 1)))
 
 
-@compiled
 def vector_of(flat: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Return a view of the entries of one array, 1-D: `flat` and ``layout[layer, part]`` of a `Packed`.
 
-    (Not the stack and the part's number, because Numba compiles a function afresh for each constant it is given.)
+    In compiled code this is a handful of instructions: slicing and reshaping would be most of what is compiled, in
+    every function that calls one that looks at a layer.
     """
     return flat[place[0] : place[0] + place[1] * place[2]]
 
 
-@compiled
 def matrix_of(flat: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Return a view of one array as a matrix: `flat` and ``layout[layer, part]`` of a `Packed`."""
     return flat[place[0] : place[0] + place[1] * place[2]].reshape((place[1], place[2]))
+
+
+@type_callable(vector_of)
+def _type_vector(context: Any) -> Any:
+    return lambda flat, place: flat
+
+
+@type_callable(matrix_of)
+def _type_matrix(context: Any) -> Any:
+    return lambda flat, place: types.Array(flat.dtype, 2, "C")
+
+
+@lower_builtin(vector_of, types.Array, types.Array)
+@lower_builtin(matrix_of, types.Array, types.Array)
+def _emit_view(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    whole, place = (context.make_array(t)(context, builder, v) for t, v in zip(signature.args, args, strict=True))
+    start, rows, columns = (
+        builder.load(builder.gep(place.data, [context.get_constant(types.intp, i)])) for i in range(3)
+    )
+    item = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(signature.args[0].dtype)))
+    size = builder.mul(rows, columns)
+    view = context.make_array(signature.return_type)(context, builder)
+    flat = signature.return_type.ndim == 1
+    populate_array(
+        view,
+        data=builder.gep(whole.data, [start]),
+        shape=[size] if flat else [rows, columns],
+        strides=[item] if flat else [builder.mul(columns, item), item],
+        itemsize=item,
+        meminfo=whole.meminfo,
+        parent=whole.parent,
+    )
+    return impl_ret_borrowed(context, builder, signature.return_type, view._getvalue())

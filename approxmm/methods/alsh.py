@@ -9,21 +9,13 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, inlined
 from approxmm.errors import InputError
 from approxmm.hashing import list_in_order, list_nonzeros, mask_covariance, mips_angles, retrieval
 from approxmm.hashing._checks import check_integer
 from approxmm.locks import fetch_add
-from approxmm.methods._hashed import (
-    SCALE_TURN,
-    LayerIndexes,
-    check_layer,
-    follow_changes,
-    follow_step,
-    rehash,
-    search,
-    shrink_scale,
-)
+from approxmm.methods._hash_upkeep import SCALE_TURN, follow_changes, follow_step, rehash, shrink_scale
+from approxmm.methods._hashed import LayerIndexes, check_layer, search
 from approxmm.methods._limits import limited
 from approxmm.methods._lsh import HashMethod, query_theta
 from approxmm.methods._query import unit_query
@@ -198,7 +190,7 @@ class Alsh(HashMethod):
         )
 
 
-@compiled
+@inlined
 def _look_up(
     state: AlshState, layer: int, items: np.ndarray, values: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
 ) -> int:

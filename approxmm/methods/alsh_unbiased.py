@@ -21,17 +21,8 @@ from approxmm.hashing import (
     weighted_mask,
 )
 from approxmm.locks import fetch_add
-from approxmm.methods._hashed import (
-    SCALE_TURN,
-    LayerIndexes,
-    check_layer,
-    follow_changes,
-    follow_step,
-    index_of,
-    rehash,
-    search,
-    shrink_scale,
-)
+from approxmm.methods._hash_upkeep import SCALE_TURN, follow_changes, follow_step, rehash, shrink_scale
+from approxmm.methods._hashed import LayerIndexes, check_layer, index_of, search
 from approxmm.methods._lsh import HashMethod, query_theta
 from approxmm.methods._packed import Packed, matrix_of, pack
 from approxmm.methods._query import unit_query

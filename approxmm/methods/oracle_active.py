@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -100,13 +99,14 @@ class OracleActive(ImportanceLaw):
 @compiled
 def select_oracle(state: OracleState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray) -> int:
     """Select the k largest; ties go to the lower index."""
-    m, k = x.size, state.active[layer]
-    score = np.abs(x) if state.by_magnitude else x.copy()
-    for j in range(m):
-        if math.isnan(score[j]):  # NaN must reach the result, so it counts as the largest
-            score[j] = np.inf
-    count = fill_top(score, k, index)
-    scale[:count] = 1.0
+    score = np.empty(x.size, x.dtype)
+    largest = x.dtype.type(np.inf)
+    for j in range(x.size):
+        value = abs(x[j]) if state.by_magnitude else x[j]
+        score[j] = value if value == value else largest  # NaN must reach the result, so it counts as the largest
+    count = fill_top(score, state.active[layer], index)
+    for i in range(count):
+        scale[i] = 1.0
     return count
 
 

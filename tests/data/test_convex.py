@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import itertools
 
 import numpy as np
@@ -144,6 +145,11 @@ def test_an_example_does_not_depend_on_its_neighbours():
     assert np.array_equal(whole.labels, np.concatenate([part.labels for part in parts]))
     for other in (draw_regions(2, 0, 0, 1200), draw_regions(1, 1, 0, 1200)):
         assert (whole.pixels != other.pixels).any(1).mean() > 0.8
+
+
+def test_the_examples_are_the_same_on_every_machine():
+    sample = draw_regions(0, 0, 0, 500)
+    assert hashlib.sha256(sample.pixels.tobytes()).hexdigest()[:16] == "db68e5c07efb0794"
 
 
 def test_kernels_run_uncompiled():

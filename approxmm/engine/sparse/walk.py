@@ -13,7 +13,7 @@ from approxmm.engine.sparse.backward import step_example
 from approxmm.engine.sparse.forward import forward_example
 from approxmm.engine.sparse.ledger import FORWARD, TIMED, Ledger, mark, start
 from approxmm.engine.sparse.memory import DELTA, VALUES, Memory, part
-from approxmm.engine.steps import LOSS_LIMIT, StepRange
+from approxmm.engine.steps import StepRange
 from approxmm.random import Key, Stream
 
 __all__ = ["walk_examples"]
@@ -73,7 +73,7 @@ def walk_examples(
             loss, scores.reshape((1, scores.size)), targets[row : row + 1], delta.reshape((1, delta.size))
         )
         since = mark(ledger, rank, FORWARD, since)
-        if not losses[s] < LOSS_LIMIT:  # written so that NaN ends the run too
+        if not losses[s] < loss.limit:  # written so that NaN ends the run too
             return s - steps.first
         rate = steps.rates[s - steps.first]
         step_example(

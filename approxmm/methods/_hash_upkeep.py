@@ -1,0 +1,148 @@
+"""Keeping the hash indexes of `approxmm.methods._hashed` true to weights that change."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from approxmm.compile import compiled, copy_into, inlined
+from approxmm.hashing import (
+    HashIndex,
+    add_projections,
+    project_items,
+    recode_item,
+    recode_items,
+    squared_norms_into,
+    step_items,
+)
+from approxmm.hashing.pooling import pool_into
+from approxmm.locks import release, try_acquire
+from approxmm.methods._hashed import LayerIndexes, index_of, refitting_of
+from approxmm.methods.operations import SparseVector
+
+__all__ = ["SCALE_TURN", "follow_changes", "follow_step", "rehash", "shrink_scale"]
+
+SCALE_TURN = 1024  # refreshes between looks at the norms
+_TILE = 16  # columns copied together: reads share cache lines
+
+
+@compiled
+def _columns(weights: np.ndarray, changed: np.ndarray, pool: int) -> np.ndarray:
+    """Return the changed columns of `weights` (n, m) as rows, pooled."""
+    n, count = weights.shape[0], changed.size
+    rows = np.empty((count, n), weights.dtype)
+    for first in range(0, count, _TILE):
+        for k in range(n):
+            for i in range(first, min(first + _TILE, count)):
+                rows[i, k] = weights[k, changed[i]]
+    if pool == 1:
+        return rows
+    pooled = np.empty((count, -(-n // pool)), weights.dtype)
+    pool_into(rows, np.arange(count), pool, pooled)
+    return pooled
+
+
+@compiled
+def _fitted_scale(index: HashIndex) -> float:
+    largest = 0.0
+    for squared in index.squared_norms:
+        largest = max(largest, squared)
+    return index.transform.limit / np.sqrt(largest) if largest > 0.0 else 1.0
+
+
+@inlined
+def rehash(indexes: LayerIndexes, layer: int, weights: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """Make a layer's index what a new build with the same hyperplanes would be, after `changed` columns moved.
+
+    Returns
+    -------
+    (c, groups) array
+        The changed columns as rows, pooled: what the index now holds for them.
+    """
+    index = index_of(indexes, layer)
+    rows = _columns(weights, changed, index.projections.pool)
+    local = np.arange(changed.size)
+    raw, squared = np.zeros((changed.size, index.raw.shape[1]), index.raw.dtype), np.empty(changed.size)
+    project_items(index.projections, rows, local, 0, changed.size, raw)
+    squared_norms_into(rows, local, 0, changed.size, squared)
+    for i in range(changed.size):
+        copy_into(index.raw[changed[i]], raw[i])
+        index.squared_norms[changed[i]] = squared[i]
+    scale = _fitted_scale(index)
+    if scale == index.scale[0]:
+        recode_items(index, changed)
+    else:
+        # A new scale moves every item's added coordinates, so all codes are packed again; nothing is projected again.
+        index.scale[0] = scale
+        recode_items(index, np.arange(index.raw.shape[0]))
+    return rows
+
+
+_ROOM = 0.5  # of the way from U to 1: how far the longest node may grow, scaled, before the scale is fitted again
+_SHRUNK = 0.5  # the same for the longest node's shrinking, as a multiple of U
+
+
+@compiled
+def _refit(index: HashIndex, refitting: np.ndarray) -> None:
+    """Fit the scale and pack all codes again, unless another thread is at it; nothing is projected again."""
+    if try_acquire(refitting, 0):
+        index.scale[0] = _fitted_scale(index)
+        recode_items(index, np.arange(index.raw.shape[0]))
+        release(refitting, 0)
+
+
+@compiled
+def _outgrown(index: HashIndex, node: int) -> bool:
+    """Return whether a node is too long for the stored scale (which moves no code without added coordinates)."""
+    limit = index.transform.limit + _ROOM * (1.0 - index.transform.limit)
+    return index.transform.extras > 0 and index.squared_norms[node] * index.scale[0] ** 2 > limit**2
+
+
+@inlined
+def follow_step(
+    indexes: LayerIndexes,
+    layer: int,
+    x: SparseVector,
+    nodes: np.ndarray,
+    coefficients: np.ndarray,
+    products: np.ndarray,
+) -> None:
+    """Follow ``W[:, nodes[j]] += coefficients[j] · x`` without reading the weights; the index does not pool.
+
+    The codes are those of a full build at the stored scale, which follows the longest node only when it has outgrown
+    it by half of the room above U (or, see `shrink_scale`, has become much too long for it).
+    """
+    index = index_of(indexes, layer)
+    projected, squared_norm = np.zeros(index.raw.shape[1], index.raw.dtype), 0.0
+    add_projections(index.projections, x.items[: x.size], x.values[: x.size], projected)
+    for t in range(x.size):
+        squared_norm += np.float64(x.values[t]) * np.float64(x.values[t])
+    step_items(index, nodes, coefficients, projected, squared_norm, products)
+    for node in nodes:
+        if _outgrown(index, node):
+            _refit(index, refitting_of(indexes, layer))
+            break
+
+
+@inlined
+def follow_changes(
+    indexes: LayerIndexes, layer: int, node: int, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
+) -> None:
+    """Follow ``W[items[i], node] += changes[i]``; `weights` are the new ones, and the index does not pool."""
+    index = index_of(indexes, layer)
+    add_projections(index.projections, items, changes, index.raw[node])
+    squared = index.squared_norms[node]
+    for i in range(items.size):
+        change = np.float64(changes[i])
+        squared += change * (2.0 * weights[items[i], node] - change)
+    index.squared_norms[node] = max(squared, 0.0)
+    recode_item(index, node)
+    if _outgrown(index, node):
+        _refit(index, refitting_of(indexes, layer))
+
+
+@inlined
+def shrink_scale(indexes: LayerIndexes, layer: int) -> None:
+    """Fit the scale if all nodes have become much shorter than it allows for: O(m), to be done now and then."""
+    index = index_of(indexes, layer)
+    if index.transform.extras > 0 and _fitted_scale(index) * _SHRUNK > index.scale[0]:
+        _refit(index, refitting_of(indexes, layer))

@@ -1,0 +1,213 @@
+"""The state of principal-subspace screening and its compiled operations: scores, upkeep, renewals."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from approxmm.compile import compiled, copy_into
+from approxmm.hashing import add_rows, list_nonzeros
+from approxmm.locks import fetch_add, release, try_acquire
+from approxmm.methods._basis import follow_subspace
+from approxmm.methods._packed import Packed, matrix_of, vector_of
+from approxmm.methods._query import unit_query
+from approxmm.methods._rows import keep_all
+from approxmm.methods.operations import (
+    SparseVector,
+    follow,
+    follow_node,
+    follows,
+    observe,
+    refresh,
+    select,
+    select_sparse,
+)
+from approxmm.random import Key
+from approxmm.ranking import fill_top
+
+__all__ = ["BASIS", "BIAS", "FIRST_SWEEPS", "PROJECTED", "RING", "SubspaceScreenState"]
+
+
+class SubspaceScreenState(NamedTuple):
+    """What scores need, for all layers.
+
+    Attributes
+    ----------
+    active : (L,) int64
+    arrays : Packed
+        Of each layer: the basis U (n, r), the projected weights V = UᵀW (r, m), the bias (m,), and the
+        latest inputs (c, n), a ring.
+    seen, renewed, projected : (L,) int64
+        Inputs observed so far, at the basis's last renewal, and when V was last computed from the weights.
+    behind, busy : (L,) int64
+        1 where V does not know of changes of the weights, and while a thread renews it; else 0.
+    renew, project : int
+        Observed inputs between renewals of the basis, and of V where it is behind.
+    """
+
+    active: np.ndarray
+    arrays: Packed
+    seen: np.ndarray
+    renewed: np.ndarray
+    projected: np.ndarray
+    behind: np.ndarray
+    busy: np.ndarray
+    renew: int
+    project: int
+
+
+BASIS, PROJECTED, BIAS, RING = range(4)  # parts of `arrays`
+FIRST_SWEEPS = 4  # of the iteration, before there is a basis to start from; later one is as good
+
+
+@compiled
+def _screen(
+    state: SubspaceScreenState, layer: int, items: np.ndarray, values: np.ndarray, index: np.ndarray, scale: np.ndarray
+) -> int:
+    flat, at = state.arrays.flat, state.arrays.layout[layer]
+    basis, projected, bias = matrix_of(flat, at[BASIS]), matrix_of(flat, at[PROJECTED]), vector_of(flat, at[BIAS])
+    rank, nodes = projected.shape
+    query, size = unit_query(values)
+    if not math.isfinite(size):
+        return keep_all(index, scale, nodes)
+    coordinate, scores = np.zeros(rank, projected.dtype), np.empty(nodes, projected.dtype)
+    add_rows(basis, items, query, coordinate)
+    # Scores relative to the input's size, which order the nodes alike, keep their digits where the input is tiny.
+    shrunk = projected.dtype.type(1.0 / size)
+    for j in range(nodes):
+        scores[j] = bias[j] * shrunk
+    add_rows(projected, np.arange(rank), coordinate, scores)
+    count = fill_top(scores, state.active[layer], index)
+    for i in range(count):
+        scale[i] = 1.0
+    return count
+
+
+@select.register(SubspaceScreenState)
+@compiled
+def select_subspace_screen(
+    state: SubspaceScreenState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
+) -> int:
+    """Select the nodes of largest score. An input that is not finite keeps all nodes, to be seen."""
+    items, values = np.empty(x.size, np.int64), np.empty(x.size, x.dtype)
+    size = list_nonzeros(x, items, values)
+    return _screen(state, layer, items[:size], values[:size], index, scale)
+
+
+@select_sparse.register(SubspaceScreenState)
+@compiled
+def select_subspace_screen_sparse(
+    state: SubspaceScreenState, layer: int, x: SparseVector, key: Key, index: np.ndarray, scale: np.ndarray
+) -> int:
+    """Do the same for an input whose non-zeros are listed; they cost r multiplications each."""
+    return _screen(state, layer, x.items[: x.size], x.values[: x.size], index, scale)
+
+
+@follows.register(SubspaceScreenState)
+@compiled
+def follows_subspace_screen(state: SubspaceScreenState) -> bool:
+    """Return True: V keeps up with steps of plain gradient descent, and is renewed for others now and then."""
+    return True
+
+
+@follow.register(SubspaceScreenState)
+@compiled
+def follow_subspace_screen(
+    state: SubspaceScreenState,
+    layer: int,
+    x: SparseVector,
+    nodes: np.ndarray,
+    coefficients: np.ndarray,
+    products: np.ndarray,
+    weights: np.ndarray,
+) -> None:
+    """Add Uᵀx ⊗ c to V: r multiplications a node."""
+    flat, at = state.arrays.flat, state.arrays.layout[layer]
+    basis, projected = matrix_of(flat, at[BASIS]), matrix_of(flat, at[PROJECTED])
+    coordinate = np.zeros(projected.shape[0], projected.dtype)
+    add_rows(basis, x.items[: x.size], x.values[: x.size], coordinate)
+    for k in range(coordinate.size):
+        row, factor = projected[k], coordinate[k]
+        for i in range(nodes.size):
+            row[np.uint64(nodes[i])] += factor * coefficients[i]
+
+
+@follow_node.register(SubspaceScreenState)
+@compiled
+def follow_subspace_screen_node(
+    state: SubspaceScreenState, layer: int, node: int, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
+) -> None:
+    """Note that V is behind the weights."""
+    state.behind[layer] = 1
+
+
+@observe.register(SubspaceScreenState)
+@compiled
+def observe_subspace_screen(state: SubspaceScreenState, layer: int, inputs: np.ndarray, bias: np.ndarray) -> None:
+    """Put the inputs into the ring and take over the bias."""
+    flat, at = state.arrays.flat, state.arrays.layout[layer]
+    ring = matrix_of(flat, at[RING])
+    before = fetch_add(state.seen, layer, inputs.shape[0])
+    for r in range(inputs.shape[0]):
+        copy_into(ring[(before + r) % ring.shape[0]], inputs[r])
+    copy_into(vector_of(flat, at[BIAS]), bias)
+
+
+@compiled
+def _due(state: SubspaceScreenState, layer: int) -> bool:
+    """Return whether the basis is renewed: at the first inputs, when their number has doubled, in the end regularly."""
+    seen, last = state.seen[layer], state.renewed[layer]
+    return bool(seen > last and seen - last >= min(last, state.renew))
+
+
+@compiled
+def _renew_basis(state: SubspaceScreenState, layer: int) -> None:
+    flat, at = state.arrays.flat, state.arrays.layout[layer]
+    basis, ring = matrix_of(flat, at[BASIS]), matrix_of(flat, at[RING])
+    rows = np.empty((min(state.seen[layer], ring.shape[0]), ring.shape[1]))
+    for r in range(rows.shape[0]):
+        copy_into(rows[r], ring[r])
+    directions = np.empty((basis.shape[1], basis.shape[0]))
+    for k in range(basis.shape[1]):
+        for i in range(basis.shape[0]):
+            directions[k, i] = basis[i, k]
+    follow_subspace(directions, rows, FIRST_SWEEPS if state.renewed[layer] == 0 else 1)
+    for i in range(basis.shape[0]):
+        for k in range(basis.shape[1]):
+            basis[i, k] = directions[k, i]
+
+
+@compiled
+def _project_columns(basis: np.ndarray, weights: np.ndarray, changed: np.ndarray, projected: np.ndarray) -> None:
+    """Recompute the changed columns of V."""
+    total = np.empty(projected.shape[0], projected.dtype)
+    for j in changed:
+        total[:] = 0
+        for i in range(basis.shape[0]):
+            for k in range(total.size):
+                total[k] += weights[i, j] * basis[i, k]
+        for k in range(total.size):
+            projected[k, j] = total[k]
+
+
+@refresh.register(SubspaceScreenState)
+@compiled
+def refresh_subspace_screen(state: SubspaceScreenState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
+    """Renew the basis if it is time, and bring the projected weights up to date; one thread at a time does so."""
+    late = state.behind[layer] != 0 and state.seen[layer] - state.projected[layer] >= state.project
+    due = _due(state, layer)
+    if not (due or late or changed.size > 0):
+        return
+    flat, at = state.arrays.flat, state.arrays.layout[layer]
+    basis, projected = matrix_of(flat, at[BASIS]), matrix_of(flat, at[PROJECTED])
+    if 0 < changed.size < weights.shape[1] and not due:
+        _project_columns(basis, weights, changed, projected)
+    elif try_acquire(state.busy, layer):
+        if due:
+            _renew_basis(state, layer)
+            state.renewed[layer] = state.seen[layer]
+        np.dot(basis.T, weights, projected)
+        state.projected[layer], state.behind[layer] = state.seen[layer], 0
+        release(state.busy, layer)
