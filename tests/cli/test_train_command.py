@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from approxmm.cli import app
 from approxmm.cli import signals as signals_module
+from approxmm.cli.console import Interrupted
 from approxmm.cli.signals import stop_on_signals
 from approxmm.engine import PRESETS
 from approxmm.network import Network
@@ -151,7 +152,7 @@ def test_a_second_signal_stops_at_once() -> None:
         assert not stop()
         signal.raise_signal(signal.SIGINT)
         assert stop()
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Interrupted):
             signal.raise_signal(signal.SIGTERM)
     assert noted == [1]
     outcome: list[bool] = []
