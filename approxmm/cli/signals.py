@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from approxmm.cli.console import Interrupted
+
 __all__ = ["stop_on_signals"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -20,7 +22,8 @@ def stop_on_signals(note: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     Parameters
     ----------
     note : callable
-        Called at the first signal. The second raises KeyboardInterrupt, wherever the job is.
+        Called at the first signal. The second raises `Interrupted`, wherever the job is; unlike KeyboardInterrupt, no
+        job takes it as a wish to stop in good order.
 
     Notes
     -----
@@ -31,7 +34,7 @@ def stop_on_signals(note: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     def handle(number: int, frame: FrameType | None) -> None:
         asked.append(number)
         if len(asked) > 1:
-            raise KeyboardInterrupt
+            raise Interrupted
         note()
 
     if threading.current_thread() is not threading.main_thread():

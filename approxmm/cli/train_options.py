@@ -24,7 +24,10 @@ Depth = Annotated[Count, typer.Option("--depth", help="Hidden layers (3).")]
 Width = Annotated[Count, typer.Option("--width", help="Nodes of a hidden layer (1000).")]
 ActivationName = Annotated[
     Name,
-    typer.Option("--activation", help="relu, leaky_relu, leaky_relu(0.2), shifted_relu(0.5), tanh, sigmoid, gelu, erf, linear, … (relu)."),
+    typer.Option(
+        "--activation",
+        help="relu, leaky_relu, leaky_relu(0.2), shifted_relu(0.5), tanh, sigmoid, gelu, erf, linear, … (relu).",
+    ),
 ]
 Normalise = Annotated[Name, typer.Option("--normalise", help="Of hidden outputs: none, rms (none).")]
 Init = Annotated[

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from approxmm.engine.settings import make_optimizer
 from approxmm.errors import InputError
 from approxmm.methods.registry import get_method
@@ -38,8 +36,6 @@ def train_arguments(plain: Mapping[str, Any]) -> dict[str, Any]:
     method = get_method(given.pop("method", "exact"), given.pop("budget", None), **given.pop("options", {}))
     of_rule = {name: given.pop(name) for name in _OF_OPTIMIZER if name in given}
     optimizer = make_optimizer(given.pop("optimizer", "adam"), **of_rule)
-    if "dtype" in given:
-        given["dtype"] = np.dtype(given["dtype"])
     if "sampled" in given:
         given["sampled"] = frozenset(given["sampled"])
     return {"method": method, "optimizer": optimizer, **given}

@@ -40,12 +40,13 @@ def draw_result(result: TrainingResult) -> Figure:
 def _draw_loss(ax: Axes, result: TrainingResult) -> None:
     if result.evaluations["step"]:
         x = np.array(result.evaluations["examples"]) / _examples_an_epoch(result)
-        ax.plot(x, result.evaluations["train_loss"], color="C0", lw=0.8, alpha=0.5)
-    ax.plot(result.curves["epoch"], result.curves["train_loss"], "o-", ms=3, color="C0")
+        ax.plot(x, result.evaluations["train_loss"], color="C0", lw=0.8, alpha=0.5, label="since the last evaluation")
+    ax.plot(result.curves["epoch"], result.curves["train_loss"], "o-", ms=3, color="C0", label="mean of an epoch")
     losses = np.array(result.curves["train_loss"] + result.evaluations["train_loss"])
     if losses.size and 0.0 < 10.0 * losses.min() < losses.max():
         ax.set_yscale("log")
     ax.set(ylabel="training loss (nats)")
+    ax.legend(fontsize="x-small")
     _finish_curve(ax)
 
 

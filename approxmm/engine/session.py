@@ -203,27 +203,6 @@ class Session:
         """Return the fraction of rows whose class is predicted right."""
         return float((self.predict(x, sampled) == y).mean())
 
-    def multiplications(self, steps: int) -> tuple[float, float]:
-        """Return the multiplications done in `steps` full-batch steps, and those of exact training.
-
-        Counted are the three products of every layer (no input gradient in the first), as this engine
-        computes them, plus the method's selection and upkeep. An output-side mask is applied to fully
-        computed layers, so it saves nothing here.
-        """
-        done = dense = 0.0
-        for k in range(self.depth):
-            n, m = int(self.layout.widths[k]), int(self.layout.widths[k + 1])
-            products = ["forward", "weight_gradient", *(["input_gradient"] if k > 0 else [])]
-            dense += len(products) * float(self.batch * n * m) * steps
-            fewer: frozenset[str] = frozenset()
-            if k < self.sampled_layers:
-                cost = self.method.cost(self.batch, n, m)
-                done += (cost.selection * self.recipe.draw_count + cost.upkeep) * steps
-                if self.method.claims.side == "inner":
-                    fewer = self.recipe.sampled.intersection(products)
-            done += float(self.batch * m) * (len(fewer) * self.active[k] + (len(products) - len(fewer)) * n * steps)
-        return done, dense
-
 
 def _one_activation(network: Network) -> Activation:
     if not isinstance(network.activation, str):

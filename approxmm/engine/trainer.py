@@ -11,6 +11,7 @@ import numpy as np
 
 from approxmm.atomic import check_writable
 from approxmm.data.dataset import Dataset
+from approxmm.data.standardise import check_dtype
 from approxmm.engine.accounting import (
     active_fractions,
     count_multiplications,
@@ -125,6 +126,7 @@ def _divided(settings: dict[str, Any]) -> tuple[Plan, dict[str, Any]]:
     # None stands for the default, as for threads.
     recipe = {name: value for name, value in settings.items() if name in of_recipe and value is not None}
     check_counts(**{name: recipe[name] for name in ("batch", "threads") if name in recipe})
+    recipe["dtype"] = check_dtype(recipe.get("dtype", np.float32))
     return plan, recipe
 
 
@@ -173,23 +175,27 @@ class _Training:
         split = getattr(self.data, name)
         return split.x.astype(self.session.dtype, copy=False), split.y
 
+    def _evaluated(self, name: str) -> list[np.ndarray]:
+        """Return confusion counts of a split by exact and by sampled products, which may be the same."""
+        sampled = (False, True) if self.session.sampled_layers else (False,)
+        counts = [confusion_counts(self.session, *self._part(name), len(self.data.classes), by) for by in sampled]
+        return [counts[0], counts[-1]]
+
     def _summary(self, which: str) -> TrainingResult:
         run, session, at = self.run, self.session, self.run.at
         kept = {"best": run.best, "good": run.good}.get(which)
         place = {"epoch": kept.epoch, "step": kept.step} if kept else {"epoch": at.epoch, "step": at.taken}
         counts = count_multiplications(session, at.taken)
-        x, y = self._part("validation")
-        confusion = [confusion_counts(session, *self._part("test"), len(self.data.classes), s) for s in (False, True)]
-        test = [float(np.trace(counted) / counted.sum()) for counted in confusion]
+        confusion, validation = self._evaluated("test"), self._evaluated("validation")
         return TrainingResult(
             status=run.status,
             path=session.path,
             network=session.network(),
             kept={"which": which, **place},
-            test_accuracy=test[0],
-            validation_accuracy=session.accuracy(x, y),
-            test_accuracy_sampled=test[1],
-            validation_accuracy_sampled=session.accuracy(x, y, sampled=True),
+            test_accuracy=_share_right(confusion[0]),
+            validation_accuracy=_share_right(validation[0]),
+            test_accuracy_sampled=_share_right(confusion[1]),
+            validation_accuracy_sampled=_share_right(validation[1]),
             epochs=at.epoch,
             steps=at.taken,
             examples=at.examples,
@@ -211,6 +217,10 @@ class _Training:
             settings=self.settings,
             warnings=self.said,
         )
+
+
+def _share_right(confusion: np.ndarray) -> float:
+    return float(np.trace(confusion) / confusion.sum())
 
 
 def _fraction(counts: dict[str, dict[str, float]]) -> float:

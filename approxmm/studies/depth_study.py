@@ -110,6 +110,7 @@ def _trained(settings: DepthSettings, data: Dataset, job: _Job) -> TrainingResul
         batch=run.batch,
         epochs=settings.epochs,
         seed=job.seed,
+        keep="last",
         measure_every=settings.epochs if first else None,
         probe=settings.probe,
         threads=1,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from approxmm.data import load_data
 from approxmm.data.dataset import Dataset
-from approxmm.engine import Sgd, TrainingResult, checkpoint, train
+from approxmm.engine import Adam, Sgd, TrainingResult, checkpoint, train
 from approxmm.engine.checkpoint import read_checkpoint, write_checkpoint
 from approxmm.engine.profile_state import profile_from_state, profile_state
 from approxmm.engine.snapshot import Snapshot
@@ -210,7 +210,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
 
 def test_diverged_runs_keep_the_checkpoint_before(digits: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "run.npz"
-    result = once(digits, path, optimizer=Sgd(1e6))
+    result = once(digits, path, optimizer=Adam(1e6))
     assert result.status == "diverged"
     assert result.kept["which"] == "good"
     assert np.isfinite(read_checkpoint(path).arrays["session.params"]).all()
