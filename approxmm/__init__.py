@@ -20,6 +20,8 @@ _NAMES = {
     "Ensemble": "approxmm.propagation",
     "ErrorProfile": "approxmm.profile",
     "Network": "approxmm.network",
+    "SampledMLPClassifier": "approxmm.estimators",
+    "SampledMLPRegressor": "approxmm.estimators",
     "advise": "approxmm.propagation",
     "active_shares": "approxmm.propagation",
     "available_methods": "approxmm.methods",

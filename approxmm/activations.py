@@ -33,6 +33,12 @@ class LeakyRelu(NamedTuple):
     leak: float = 0.01
 
 
+class ShiftedRelu(NamedTuple):
+    """φ(z) = max(z − `threshold`, 0): a node fires only above the threshold (Alman, Liang, Song, Zhang, Zhuo 2023)."""
+
+    threshold: float = 0.5
+
+
 class Tanh(NamedTuple):
     """φ(z) = tanh z."""
 
@@ -49,13 +55,14 @@ class Erf(NamedTuple):
     """φ(z) = erf z."""
 
 
-Activation = Linear | Relu | LeakyRelu | Tanh | Sigmoid | Gelu | Erf
+Activation = Linear | Relu | LeakyRelu | ShiftedRelu | Tanh | Sigmoid | Gelu | Erf
 
 LINEAR = Linear()
 ACTIVATIONS: dict[str, Activation] = {
     "linear": LINEAR,
     "relu": Relu(),
     "leaky_relu": LeakyRelu(),
+    "shifted_relu": ShiftedRelu(),
     "tanh": Tanh(),
     "sigmoid": Sigmoid(),
     "gelu": Gelu(),
@@ -109,6 +116,18 @@ def _leaky_value(activation: LeakyRelu, z: float) -> float:
 @compiled
 def _leaky_slope(activation: LeakyRelu, z: float) -> float:
     return activation.leak if z <= 0 else 1.0
+
+
+@value.register(ShiftedRelu)
+@compiled
+def _shifted_value(activation: ShiftedRelu, z: float) -> float:
+    return 0.0 if z <= activation.threshold else z - activation.threshold
+
+
+@slope.register(ShiftedRelu)
+@compiled
+def _shifted_slope(activation: ShiftedRelu, z: float) -> float:
+    return 0.0 if z <= activation.threshold else 1.0
 
 
 @value.register(Tanh)
@@ -191,6 +210,8 @@ def apply_slope(activation: Activation, z: np.ndarray) -> np.ndarray:
 def get_activation(name: str) -> Activation:
     """Return the activation called `name`, such as ``relu``, or ``leaky_relu(0.2)`` with a parameter of its own.
 
+    ``leaky_relu`` takes its slope below 0, ``shifted_relu`` its threshold.
+
     Raises
     ------
     InputError
@@ -208,5 +229,8 @@ def get_activation(name: str) -> Activation:
     except ValueError:
         parameter = math.nan
     if not ACTIVATIONS[base]._fields or not math.isfinite(parameter):
-        raise InputError(f"activation={name!r}: only leaky_relu takes a parameter, a finite slope: leaky_relu(0.2)")
+        raise InputError(
+            f"activation={name!r}: only leaky_relu (a slope) and shifted_relu (a threshold) take a parameter, a finite "
+            "number: leaky_relu(0.2)"
+        )
     return ACTIVATIONS[base]._make((parameter,))

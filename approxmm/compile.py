@@ -14,8 +14,9 @@ import numba
 import numpy as np
 from numba.core import types as _types
 from numba.extending import intrinsic as _intrinsic
+from numba.extending import lower_builtin as _lower_builtin
 
-__all__ = ["compiled", "compiled_fast", "copy_into", "inlined", "intrinsic"]
+__all__ = ["compiled", "compiled_fast", "copy_into", "inlined", "intrinsic", "lowered"]
 
 # Some versions of Numba are typed and some are not; the checker need not know which is installed.
 _njit = cast(Any, numba.njit)
@@ -66,6 +67,15 @@ def _once_for_all_numbers(dispatcher: Any) -> Any:
 
     dispatcher.get_call_template = with_types_only
     return dispatcher
+
+
+def lowered(function: Callable[..., Any], *kinds: Any) -> Callable[[_F], _F]:
+    """Return a decorator: what emits the instructions for calls of `function` with arguments of these Numba types.
+
+    How such calls are typed is said by `numba.extending.type_callable`. Unlike an `overload`, nothing is compiled for
+    itself, and in plain Python `function` is what it is.
+    """
+    return cast(Callable[[_F], _F], cast(Any, _lower_builtin)(function, *kinds))
 
 
 def _forgiving(dispatcher: Any) -> Any:

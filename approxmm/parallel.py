@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 from approxmm.errors import InputError
 
@@ -32,13 +34,41 @@ def available_workers() -> int:
     return os.cpu_count() or 1
 
 
-def single_threaded_blas() -> threadpool_limits:
-    """Return a context in which BLAS calls use the calling thread only.
+class _Limit:
+    """How many are inside `single_threaded_blas`, and what the last of them undoes."""
+
+    lock = Lock()
+    users = 0
+    limiter: Any = None
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Let BLAS calls of NumPy and SciPy use the calling thread only.
+
+    The setting is the process's: entered by several threads at once, or inside itself, it ends with the last of them.
+    """
+    with _Limit.lock:
+        if _Limit.users == 0:
+            _Limit.limiter = _blas().limit(limits=1, user_api="blas")
+        _Limit.users += 1
+    try:
+        yield
+    finally:
+        with _Limit.lock:
+            _Limit.users -= 1
+            if _Limit.users == 0:
+                _Limit.limiter.restore_original_limits()
+
+
+@cache
+def _blas() -> Any:
+    """Return the control of the BLAS libraries, which takes some milliseconds to find.
 
     SciPy's BLAS is loaded first: compiled code calls that one, and a library loaded later would escape the limit.
     """
     import_module("scipy.linalg.cython_blas")
-    return threadpool_limits(limits=1, user_api="blas")
+    return ThreadpoolController()
 
 
 def map_in_order(function: Callable[[_T], _R], pieces: Iterable[_T], workers: int | None = None) -> Iterator[_R]:

@@ -37,6 +37,7 @@ class Stream:
     SELECT = 3
     BUILD = 4
     PROBE = 5
+    EXAMPLES = 6
 
 
 class Key(NamedTuple):

@@ -14,6 +14,7 @@ FORMULAS = {
     "linear": lambda z: z,
     "relu": lambda z: max(z, 0.0),
     "leaky_relu": lambda z: z if z > 0 else 0.01 * z,
+    "shifted_relu": lambda z: max(z - 0.5, 0.0),
     "tanh": math.tanh,
     "sigmoid": lambda z: 1 / (1 + math.exp(-z)) if z > -700 else 0.0,
     "gelu": lambda z: 0.5 * z * math.erfc(-z / math.sqrt(2)),
@@ -53,6 +54,7 @@ def test_not_a_number_passes_through_and_infinities_have_their_limits(name):
         "linear": (-np.inf, np.inf),
         "relu": (0, np.inf),
         "leaky_relu": (-np.inf, np.inf),
+        "shifted_relu": (0, np.inf),
         "tanh": (-1, 1),
         "sigmoid": (0, 1),
         "gelu": (0, np.inf),
@@ -71,6 +73,13 @@ def test_shape_type_and_order(dtype):
         assert out.shape == (3, 4)
         assert out.flags.c_contiguous
         np.testing.assert_array_equal(out, function(ACTIVATIONS["tanh"], np.ascontiguousarray(z)))
+
+
+def test_thresholds_are_parameters_of_either_sign():
+    z = np.array([-2.0, -0.5, 0.25, 2.0])
+    np.testing.assert_array_equal(apply(get_activation("shifted_relu(0.25)"), z), [0.0, 0.0, 0.0, 1.75])
+    np.testing.assert_array_equal(apply(get_activation("shifted_relu(-1)"), z), [0.0, 0.5, 1.25, 3.0])
+    np.testing.assert_array_equal(apply_slope(get_activation("shifted_relu(0.25)"), z), [0.0, 0.0, 0.0, 1.0])
 
 
 def test_leak_is_a_parameter():

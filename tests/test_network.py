@@ -116,6 +116,7 @@ def test_forward_is_plain_numpy(activation):
         "linear": lambda z: z,
         "relu": lambda z: np.maximum(z, 0),
         "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+        "shifted_relu": lambda z: np.maximum(z - 0.5, 0),
         "tanh": np.tanh,
         "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
         "gelu": lambda z: z * special.ndtr(z),

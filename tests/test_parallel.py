@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from approxmm.errors import InputError
 from approxmm.parallel import available_workers, map_in_order, single_threaded_blas
@@ -39,6 +39,19 @@ def test_blas_runs_on_one_thread_inside_and_as_before_outside(workers):
     assert blas_threads()[: len(before)] == before
     with single_threaded_blas():
         assert set(blas_threads()) == {1}
+
+
+def test_the_last_of_overlapping_limits_restores_what_was_before_the_first():
+    """Two threads whose work overlaps: A enters, B enters, A leaves, B leaves."""
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = blas_threads()
+        first, second = single_threaded_blas(), single_threaded_blas()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert set(blas_threads()) == {1}
+        second.__exit__(None, None, None)
+        assert blas_threads() == before
 
 
 def test_pieces_in_flight_are_bounded():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -22,23 +22,16 @@ __all__ = ["method_benchmarks"]
 _SIZE, _BATCH, _REPEATS = 1000, 20, 50
 
 
-def method_benchmarks(pairs: int = 15, progress: Callable[[str], None] | None = None) -> list[Comparison]:
-    """Return the comparisons of the sampling methods, float32 throughout.
+def method_benchmarks(pairs: int = 15) -> Iterator[Comparison]:
+    """Yield the comparisons of the sampling methods, float32 throughout.
 
     Parameters
     ----------
     pairs : int
         How often each pair is timed.
-    progress : callable, optional
-        Called with the name of each finished comparison.
     """
-    results = []
     for run in (_selections, _table_build, _products):
-        for result in run(pairs):
-            results.append(result)
-            if progress is not None:
-                progress(result.name)
-    return results
+        yield from run(pairs)
 
 
 def _gaussian(seed: int, *shape: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,23 +25,16 @@ _LONG = 5  # timings of what takes seconds, at most
 _DIGITS_WIDTHS = (64, 200, 200, 200, 200, 10)
 
 
-def propagation_benchmarks(pairs: int = 15, progress: Callable[[str], None] | None = None) -> list[Comparison]:
-    """Return the comparisons of the error propagation, float64 throughout, with all processors on both sides.
+def propagation_benchmarks(pairs: int = 15) -> Iterator[Comparison]:
+    """Yield the comparisons of the error propagation, float64 throughout, with all processors on both sides.
 
     Parameters
     ----------
     pairs : int
         How often each pair is timed; at most 5 times where one run takes seconds.
-    progress : callable, optional
-        Called with the name of each finished comparison.
     """
-    results = []
     for run in (_adjoint, _all_digits, _simulation, _closure):
-        for result in run(pairs):
-            results.append(result)
-            if progress is not None:
-                progress(result.name)
-    return results
+        yield from run(pairs)
 
 
 def _adjoint(pairs: int) -> Iterator[Comparison]:

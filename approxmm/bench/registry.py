@@ -57,7 +57,10 @@ def run_benchmarks(
     for target in [_BENCHMARKS[name]] if name is not None else _BENCHMARKS.values():
         module, _, attribute = target.partition(":")
         try:
-            results += getattr(import_module(module), attribute)(pairs, progress)
+            for result in getattr(import_module(module), attribute)(pairs):
+                results.append(result)
+                if progress is not None:
+                    progress(result.name)
         except MissingError as error:
             if name is not None:
                 raise

@@ -32,6 +32,8 @@ class Comparison:
         Threads that each side was given.
     target : float or None
         The ratio that the project aims at.
+    seconds_to_accuracy : dict, optional
+        Of training: after how long accuracies such as ``"95%"`` are reached at this speed; None where they are not.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Comparison:
     baseline_seconds: float
     threads: int
     target: float | None = None
+    seconds_to_accuracy: dict[str, float | None] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""

@@ -54,12 +54,18 @@ def bench(
             f"{r.ratio_low:.2f} – {r.ratio_high:.2f}",
             "–" if r.target is None else f"{r.target:g}",
             str(r.threads),
+            _accuracy_times(r.seconds_to_accuracy),
         ]
         for r in results
     ]
-    header = ["what", "time", "baseline", "its time", "ratio", "quartiles", "target", "threads"]
+    header = ["what", "time", "baseline", "its time", "ratio", "quartiles", "target", "threads", "seconds to accuracy"]
     note = kernel_note()
     environment = {**describe_environment(), **describe_threading(), "kernels": note}
     document = {"results": [r.to_dict() for r in results], "environment": environment}
     text = text_table(header, rows) if note is None else f"{text_table(header, rows)}\n\n{note}"
     emit(document, text, as_json=as_json, quiet=quiet)
+
+
+def _accuracy_times(reached: dict[str, float | None] | None) -> str:
+    times = (reached or {}).items()
+    return ", ".join(f"{level}: {'–' if seconds is None else f'{seconds:.3g}'}" for level, seconds in times)

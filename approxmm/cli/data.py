@@ -20,16 +20,17 @@ Name = Annotated[str, typer.Argument(help="A name from `approxmm data list`.")]
 def list_data(
     data_dir: DataDir = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False, seed: Seed = 0
 ) -> None:
-    """List the data sets, and which are present.
+    """List the data sets: shape, classes, sizes, and whether they are present.
 
     Example: approxmm data list
     """
     from approxmm.data import available
 
     entries = available(data_dir)
-    rows = [[e.name, " × ".join(map(str, e.shape)), str(e.classes), _where(e), e.licence, e.title] for e in entries]
-    table = text_table(["name", "image", "classes", "files", "licence", "title"], rows)
-    emit({"data": [_plain(e) for e in entries]}, table, as_json=as_json, quiet=quiet)
+    header = ["name", "image", "classes", "examples", "files", "options", "from", "licence", "title"]
+    table = text_table(header, [_row(entry) for entry in entries])
+    note = "examples: training + validation + test; options: --data name:option=value,option=value"
+    emit({"data": [_plain(e) for e in entries]}, f"{table}\n\n{note}", as_json=as_json, quiet=quiet)
 
 
 @data_app.command()
@@ -42,7 +43,7 @@ def fetch(
     debug: Debug = False,
     seed: Seed = 0,
 ) -> None:
-    """Download a data set and verify its checksums. The only command that uses the network.
+    """Download a data set in files and verify its checksums. The only command that uses the network.
 
     Example: approxmm data fetch mnist
     """
@@ -77,10 +78,29 @@ def check(
         raise SystemExit(1)
 
 
+def _row(entry: Any) -> list[str]:
+    return [
+        entry.name,
+        " × ".join(map(str, entry.shape)),
+        str(entry.classes),
+        " + ".join(f"{size:,}" for size in entry.sizes),
+        _where(entry),
+        ",".join(f"{name}={value}" for name, value in entry.options.items()) or "–",
+        _host(entry.source),
+        entry.licence,
+        entry.title,
+    ]
+
+
+def _host(source: str) -> str:
+    """Shorten a homepage to its host, and other words to what is before a comma."""
+    return (source.partition("://")[2] or source.partition(",")[0]).partition("/")[0]
+
+
 def _where(entry: Any) -> str:
-    if entry.embedded:
-        return "embedded"
-    return "present" if entry.present else "missing"
+    if not entry.present:
+        return "missing"
+    return "present" if entry.origin == "files" else str(entry.origin)
 
 
 def _plain(value: Any) -> Any:

@@ -38,7 +38,8 @@ def report(
     from approxmm.atomic import check_writable
     from approxmm.reporting import write_report
     from approxmm.studies.registry import run_study
-    from approxmm.studies.settings import QuickSettings, load_settings
+    from approxmm.studies.settings import QuickSettings
+    from approxmm.studies.spec import load_settings
 
     settings = load_settings(spec) if spec is not None else QuickSettings()
     if seed is not None:

@@ -2,118 +2,162 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from approxmm.cli import train_options as t
 from approxmm.cli.console import Interrupted, emit, guarded, progress_bar, warn
-from approxmm.cli.options import AsJson, DataDir, Debug, Options, Quiet, Seed, parse_options
+from approxmm.cli.options import AsJson, DataDir, Debug, Options, Quiet
 
 if TYPE_CHECKING:
     from approxmm.engine import TrainingResult
 
 __all__ = ["train"]
 
-Rule = Annotated[
-    str,
-    typer.Option("--optimizer", help="adam, lazy_adam (skips what was not drawn), sgd, momentum, nesterov, adagrad."),
-]
-LearningRate = Annotated[
-    float | None, typer.Option("--lr", help="Learning rate (adam: 0.001, sgd and momentum: 0.1, adagrad: 0.01).")
-]
-MomentumFactor = Annotated[float | None, typer.Option("--momentum", help="Of momentum and nesterov (0.9); of sgd (0).")]
-Threads = Annotated[
-    int | None, typer.Option("--threads", help="Threads that share a step (no change of results; default: as useful).")
-]
-Every = Annotated[int | None, typer.Option("--measure-every", help="Measure the compounding every so many epochs.")]
+_NOT_SETTINGS = ("list_presets", "data_dir", "start", "output", "plot", "confusion", "as_json", "quiet", "debug")
 
 
 @guarded
 def train(
-    data: Annotated[str, typer.Option(help="A name from `approxmm data list`.")] = "digits",
-    method: Annotated[str, typer.Option(help="A name from `approxmm methods`.")] = "exact",
-    budget: Annotated[str, typer.Option(help="Fraction (0.1) or count (50) of the sampled side.")] = "0.1",
+    data: t.Data = None,
+    method: t.MethodName = None,
+    budget: t.BudgetText = None,
     option: Options = None,
-    depth: Annotated[int, typer.Option(help="Hidden layers.")] = 3,
-    width: Annotated[int, typer.Option(help="Nodes of a hidden layer.")] = 1000,
-    activation: Annotated[
-        str, typer.Option(help="relu, leaky_relu, leaky_relu(0.2), tanh, sigmoid, gelu, erf, linear.")
-    ] = "relu",
-    batch: Annotated[int, typer.Option(help="Examples a step.")] = 20,
-    epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 1,
-    optimizer: Rule = "adam",
-    lr: LearningRate = None,
-    momentum: MomentumFactor = None,
-    weight_decay: Annotated[float | None, typer.Option(help="L2 penalty's factor (0).")] = None,
-    schedule: Annotated[str, typer.Option(help="Of the learning rate: constant, linear, cosine, step.")] = "constant",
-    measure_every: Every = None,
-    threads: Threads = None,
+    preset: t.PresetName = None,
+    list_presets: t.ListPresets = False,
+    depth: t.Depth = None,
+    width: t.Width = None,
+    activation: t.ActivationName = None,
+    normalise: t.Normalise = None,
+    init: t.Init = None,
+    start: t.Start = None,
+    batch: t.Batch = None,
+    epochs: t.Epochs = None,
+    optimizer: t.Rule = None,
+    lr: t.LearningRate = None,
+    momentum: t.MomentumFactor = None,
+    eps: t.Epsilon = None,
+    weight_decay: t.WeightDecay = None,
+    schedule: t.Schedule = None,
+    sampled: t.Sampled = None,
+    independent: t.Independent = None,
+    path: t.StepPath = None,
+    asynchronous: t.Asynchronous = None,
+    dtype: t.Precision = None,
+    threads: t.Threads = None,
+    validate: t.Validate = None,
+    keep: t.Keep = None,
+    patience: t.Patience = None,
+    measure_every: t.MeasureEvery = None,
+    evaluate_every: t.EvaluateEvery = None,
+    evaluate_on: t.EvaluateOn = None,
+    checkpoint: t.CheckpointFile = None,
+    checkpoint_seconds: t.CheckpointSeconds = None,
+    resume: t.Resume = False,
+    standardise: t.Standardise = None,
     data_dir: DataDir = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the network to this .npz.")] = None,
-    seed: Seed = 0,
+    output: t.Output = None,
+    plot: t.Plot = None,
+    confusion: t.Confusion = False,
+    seed: t.TrainSeed = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Train a network whose products are sampled, and report accuracy, speed and cost.
 
-    Ctrl-C stops early and keeps what was trained (exit code 130). A run that diverges ends with the
-    last good parameters, status "diverged" and exit code 1.
+    Ctrl-C (or SIGTERM) stops at the next batch, keeps what was trained, saves the checkpoint and exits with 130; a
+    second one stops at once. A run that diverges ends with the last good parameters and exit code 1.
 
     Example: approxmm train --data digits --method bernoulli --budget 0.25 --depth 3 --width 200 --epochs 20
-    """
-    from approxmm.atomic import check_writable
-    from approxmm.data import load_data
-    from approxmm.engine import Progress, make_optimizer
-    from approxmm.engine import train as run
-    from approxmm.methods import get_method
 
-    law = get_method(method, budget, **parse_options(option))
-    chosen = make_optimizer(optimizer, lr, momentum, weight_decay=weight_decay)
-    if output is not None:
-        check_writable(output)
-    dataset = load_data(data, data_dir=data_dir)
-    with progress_bar(f"train {method}", hidden=quiet or as_json) as advance:
+    Example: approxmm train --preset published_alsh --epochs 1 --data-dir ~/data --plot alsh.png
+
+    Example: approxmm train --data mnist --epochs 50 --checkpoint run.npz, and later
+    approxmm train --checkpoint run.npz --resume
+    """
+    given = {name: value for name, value in locals().items() if name not in _NOT_SETTINGS}
+    if list_presets:
+        from approxmm.cli.train_request import list_presets as listed
+
+        document, text = listed()
+        emit({"presets": document}, text, as_json=as_json, quiet=quiet)
+        return
+    result = _trained(given, start, data_dir, [output, plot], hidden=quiet or as_json, quiet=quiet)
+    _write(result, output, plot)
+    emit(result.to_dict(), _text(result, output, plot, confusion), as_json=as_json, quiet=quiet)
+    _end(result)
+
+
+def _trained(
+    given: dict[str, Any],
+    start: Path | None,
+    data_dir: Path | None,
+    files: list[Path | None],
+    *,
+    hidden: bool,
+    quiet: bool,
+) -> TrainingResult:
+    from approxmm.atomic import check_writable
+    from approxmm.cli.signals import stop_on_signals
+    from approxmm.cli.train_request import requested
+    from approxmm.data import load_data
+    from approxmm.engine import Progress
+    from approxmm.engine import train as run
+    from approxmm.engine.arguments import train_arguments
+    from approxmm.network import Network
+    from approxmm.profile_plot import check_format
+
+    asked = requested(given)
+    name, standardise = asked.pop("data"), asked.pop("standardise")
+    arguments = train_arguments(asked)
+    if start is not None:
+        arguments["network"] = Network.load(start)
+    if files[1] is not None:
+        check_format(files[1])
+    for path in files:
+        if path is not None:
+            check_writable(path)
+    dataset = load_data(name, data_dir=data_dir, standardise=standardise)
+    with (
+        progress_bar(f"train {arguments['method'].name}", hidden=hidden) as advance,
+        stop_on_signals(lambda: _say_stopping(quiet)) as stop,
+    ):
 
         def show(at: Progress) -> None:
             accuracy = "" if at.validation_accuracy is None else f", validation {at.validation_accuracy:.1%}"
             advance(at.step, at.steps, f"epoch {at.epoch}, loss {at.loss:.3g}{accuracy}")
 
-        result = run(
-            dataset,
-            law,
-            depth=depth,
-            width=width,
-            activation=activation,
-            optimizer=chosen,
-            batch=batch,
-            epochs=epochs,
-            seed=seed,
-            schedule=schedule,
-            measure_every=measure_every,
-            threads=threads,
-            progress=show,
-        )
+        return run(dataset, progress=show, stop=stop, notify=lambda message: warn(message, quiet=quiet), **arguments)
+
+
+def _say_stopping(quiet: bool) -> None:
+    if sys.stderr.isatty():
+        warn("stopping at the next batch; once more stops at once", quiet=quiet)
+
+
+def _write(result: TrainingResult, output: Path | None, plot: Path | None) -> None:
     if output is not None:
         result.network.save(output)
-    emit(result.to_dict(), _text(result, output), as_json=as_json, quiet=quiet)
+    if plot is not None:
+        result.save_plot(plot)
+
+
+def _text(result: TrainingResult, output: Path | None, plot: Path | None, confusion: bool) -> str:
+    from approxmm.cli.train_text import confusion_text, result_text
+
+    pieces = [result_text(result, {"network": output, "figure": plot})]
+    if confusion:
+        pieces.append(confusion_text(result.confusion, result.classes, "Test set, exact products:"))
+        pieces.append(confusion_text(result.confusion_sampled, result.classes, "Test set, sampled products:"))
+    return "\n\n".join(pieces)
+
+
+def _end(result: TrainingResult) -> None:
     if result.status == "diverged":
-        warn(f"training diverged in epoch {result.epochs + 1}; lower --lr (now {chosen.lr:g}) or raise --budget")
+        lr = result.settings["optimizer"]["lr"]
+        warn(f"training diverged in epoch {result.epochs + 1}; lower --lr (now {lr:g}) or raise --budget")
         raise SystemExit(1)
     if result.status == "interrupted":
         raise Interrupted
-
-
-def _text(result: TrainingResult, output: Path | None) -> str:
-    lines = [
-        f"{result.status}: test accuracy {result.test_accuracy:.2%} with exact products, "
-        f"{result.test_accuracy_sampled:.2%} with the sampled ones (validation {result.validation_accuracy:.2%})",
-        f"{result.epochs} epochs, {result.steps} steps in {result.seconds:.1f} s: "
-        f"{result.examples_per_second:,.0f} examples/s, {result.multiplications_fraction:.1%} of exact training's "
-        f"multiplications, peak memory {result.peak_memory_mb:,.0f} MB",
-    ]
-    lines += [str(profile) for profile in result.profiles[-1:]]
-    if output is not None:
-        lines.append(f"network written to {output}")
-    return "\n".join(lines)

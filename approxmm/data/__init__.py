@@ -1,13 +1,15 @@
-"""Data sets: embedded digits, the MNIST family from IDX files, a user's own arrays.
+"""Data sets: embedded digits, sets in files (the MNIST family, small NORB, CIFAR-10), generated ones, a user's arrays.
 
 `load_data` returns a `Dataset` whose standardisation and splits are stated and
 reproducible; `available` lists the sets, `check_data` looks at their files,
-`fetch_data` downloads them, `load_inputs` reads a user's `.npy` file.
+`fetch_data` downloads them, `deformed` yields deformed copies without end,
+`load_inputs` reads a user's `.npy` file.
 """
 
 from approxmm.data.arrays import check_finite, load_inputs
 from approxmm.data.check import DataCheck, FileStatus, check_data
 from approxmm.data.dataset import Dataset, Split
+from approxmm.data.deformed import deformed
 from approxmm.data.fetch import fetch_data
 from approxmm.data.load import load_data
 from approxmm.data.location import data_folder
@@ -25,6 +27,7 @@ __all__ = [
     "check_data",
     "check_finite",
     "data_folder",
+    "deformed",
     "fetch_data",
     "load_data",
     "load_inputs",

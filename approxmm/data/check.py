@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from approxmm.data.digits import load_raw_digits
 from approxmm.data.files import open_binary
-from approxmm.data.idx import read_idx
-from approxmm.data.location import find_file, set_folder
-from approxmm.data.mnist_family import load_raw
+from approxmm.data.packed import GZIP_MAGIC
 from approxmm.data.registry import source_of
-from approxmm.data.sources import IdxFile
+from approxmm.data.source import DataFile, FileSource, Source
 from approxmm.errors import ApproxmmError, DataError
 
 __all__ = ["DataCheck", "FileStatus", "check_data", "checksum_status", "matches"]
@@ -40,7 +38,7 @@ class FileStatus:
         Bytes on the disk.
     checksum : {"ok", "bad", "unknown", "missing"}
         "ok": the compressed file, or its content, is the published one.
-        "bad": it is not, or the file is damaged. "unknown": a sound IDX file,
+        "bad": it is not, or the file is damaged. "unknown": a sound file,
         compressed anew or unpacked, of whose content no checksum is published.
     """
 
@@ -59,9 +57,9 @@ class DataCheck:
     name : str
         The set.
     folder : Path or None
-        Where its files were looked for; None if it is embedded.
+        Where its files were looked for; None if it needs none.
     files : tuple of FileStatus
-        Empty if it is embedded.
+        Empty if it needs none.
     loadable : bool
         Whether its files are there, sound, and belong together.
     summary : str
@@ -96,32 +94,39 @@ def check_data(name: str, data_dir: str | os.PathLike[str] | None = None) -> Dat
         If the name is unknown. What is wrong with the files is in the result.
     """
     source = source_of(name)
-    if source is None:
-        raw = load_raw_digits()
-        return DataCheck(
-            name, None, (), True, f"embedded: {len(raw.labels):,} examples, {raw.pixels.shape[1]} features"
-        )
-    folder = set_folder(source, data_dir)
-    files = tuple(_status(file, folder) for file in source.files)
+    files = source.file_source()
+    if files is None:
+        return DataCheck(name, None, (), True, f"{source.origin}: {_numbers(source)}")
+    folder = files.folder(data_dir)
+    statuses = tuple(_status(files, file, path) for file, path in files.located(folder))
     try:
-        train, test = load_raw(source, data_dir)
+        train, test = files.load_raw(folder, files.defaults())
     except ApproxmmError as error:
-        return DataCheck(name, folder, files, False, str(error))
+        return DataCheck(name, folder, statuses, False, str(error))
+    if source is not files:
+        return DataCheck(name, folder, statuses, True, f"{source.origin} from {files.name}: {_numbers(source)}")
     summary = (
         f"{len(train.labels):,} training and {len(test.labels):,} test examples, {train.pixels.shape[1]} features, "
         f"{len(source.classes)} classes"
     )
-    return DataCheck(name, folder, files, True, summary)
+    return DataCheck(name, folder, statuses, True, summary)
 
 
-def checksum_status(file: IdxFile, path: Path) -> ChecksumStatus:
+def _numbers(source: Source) -> str:
+    """Return the numbers of a set at its default options, in words."""
+    options = source.defaults()
+    features = math.prod(source.image_shape(options))
+    return f"{sum(source.sizes(options)):,} examples, {features} features, {len(source.classes)} classes"
+
+
+def checksum_status(source: FileSource, file: DataFile, path: Path) -> ChecksumStatus:
     """Compare a file with the published checksums of the compressed file and of its content."""
     if file.checksum and matches(path, file.checksum):
         return "ok"
     if file.content_checksum:
         return "ok" if matches(path, file.content_checksum, unpack=True) else "bad"
     try:
-        read_idx(path)
+        source.check_file(path)
     except DataError:
         return "bad"
     return "unknown"
@@ -142,7 +147,7 @@ def matches(path: Path, checksum: str, *, unpack: bool = False) -> bool:
     """
     algorithm, expected = checksum.split(":")
     with open_binary(path, "a data file") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
+        packed = raw.read(2) == GZIP_MAGIC
         raw.seek(0)
         if not (unpack and packed):
             return _digest(raw, algorithm) == expected
@@ -160,8 +165,7 @@ def _digest(stream: BinaryIO | gzip.GzipFile, algorithm: str) -> str:
     return digest.hexdigest()
 
 
-def _status(file: IdxFile, folder: Path) -> FileStatus:
-    path = find_file(file, folder)
+def _status(source: FileSource, file: DataFile, path: Path | None) -> FileStatus:
     if path is None:
         return FileStatus(file.name, None, None, "missing")
-    return FileStatus(file.name, path, path.stat().st_size, checksum_status(file, path))
+    return FileStatus(file.name, path, path.stat().st_size, checksum_status(source, file, path))

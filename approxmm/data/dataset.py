@@ -49,7 +49,8 @@ class Dataset:
     classes : tuple of str
         Their names, in the order of the labels.
     image_shape : tuple of int
-        Rows and columns of an image; their product is the number of features.
+        Rows and columns of an image, or planes, rows and columns; their product
+        is the number of features.
     standardisation : Standardisation
         Mean and scale that were used, and their description.
     split_description : str
@@ -67,7 +68,7 @@ class Dataset:
     validation: Split
     test: Split
     classes: tuple[str, ...]
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, ...]
     standardisation: Standardisation
     split_description: str
     split_seed: int
@@ -81,11 +82,11 @@ class Dataset:
         return int(self.train.x.shape[1])
 
     def __repr__(self) -> str:
-        rows, columns = self.image_shape
+        shape = " × ".join(map(str, self.image_shape))
         return (
             f"<Dataset {self.name}: {self.title}\n"
             f"  train {len(self.train):,}, validation {len(self.validation):,}, test {len(self.test):,}; "
-            f"{self.features:,} features ({rows} × {columns}), {len(self.classes)} classes, {self.train.x.dtype}\n"
+            f"{self.features:,} features ({shape}), {len(self.classes)} classes, {self.train.x.dtype}\n"
             f"  standardised: {self.standardisation.description}\n"
             f"  split: {self.split_description} (split seed {self.split_seed})\n"
             f"  source: {self.source}; licence: {self.licence}>"

@@ -1,4 +1,4 @@
-"""Explicit, checksummed download of the MNIST family; the only place that opens a connection."""
+"""Explicit, checksummed download of data sets; the only place that opens a connection."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import BinaryIO, TypeAlias
 
 from approxmm.atomic import atomic_path
 from approxmm.data.check import checksum_status, matches
-from approxmm.data.location import find_file, set_folder
 from approxmm.data.registry import source_of
-from approxmm.data.sources import Archive, IdxFile, Source
+from approxmm.data.source import Archive, DataFile, FileSource
 from approxmm.errors import DataError, InputError, MissingError
 
 __all__ = ["Progress", "fetch_data"]
@@ -30,7 +29,7 @@ def fetch_data(name: str, data_dir: str | os.PathLike[str] | None = None, *, pro
     Parameters
     ----------
     name : str
-        One of the names of `available` that is not embedded.
+        One of the names of `available` whose origin is files.
     data_dir : path-like, optional
         The folder to which `<name>/` belongs, as for `load_data`.
     progress : callable, optional
@@ -39,24 +38,29 @@ def fetch_data(name: str, data_dir: str | os.PathLike[str] | None = None, *, pro
     Returns
     -------
     Path
-        The folder `<name>/` with the four files. Each appears there only after
+        The folder `<name>/` with the files. Each appears there only after
         its checksum was found right. Files that are there already and sound are
         kept; a damaged one is replaced.
 
     Raises
     ------
     InputError
-        If the name is unknown or embedded, or the folder cannot be written to.
+        If the name is unknown, embedded or generated, or the folder cannot be
+        written to.
     MissingError
         If no mirror could be reached or has the file.
     DataError
         If what a mirror sent does not have the published size and checksum.
     """
     source = source_of(name)
-    if source is None:
-        raise InputError(f"data set {name!r} is embedded and cannot be fetched; load it as it is")
-    folder = set_folder(source, data_dir)
-    wanted = [file for file in source.files if not _is_sound(file, folder)]
+    files = source.file_source()
+    if not isinstance(source, FileSource):
+        needed = f"fetch {files.name!r}, of which it is made" if files is not None else "load it as it is"
+        raise InputError(f"data set {name!r} is {source.origin} and cannot be fetched; {needed}")
+    folder = source.folder(data_dir)
+    wanted = [file for file, path in source.located(folder) if path is None or not _is_sound(source, file, path)]
+    if not set(wanted) <= set(source.files):  # the parts of an unpacked archive: mend them by the archive
+        wanted = list(source.files)
     if source.archive is None:
         for file in wanted:
             _fetch_file(source, file, folder, progress)
@@ -65,12 +69,11 @@ def fetch_data(name: str, data_dir: str | os.PathLike[str] | None = None, *, pro
     return folder
 
 
-def _is_sound(file: IdxFile, folder: Path) -> bool:
-    path = find_file(file, folder)
-    return path is not None and checksum_status(file, path) != "bad"
+def _is_sound(source: FileSource, file: DataFile, path: Path) -> bool:
+    return checksum_status(source, file, path) != "bad"
 
 
-def _fetch_file(source: Source, file: IdxFile, folder: Path, progress: Progress | None) -> None:
+def _fetch_file(source: FileSource, file: DataFile, folder: Path, progress: Progress | None) -> None:
     if file.size is None or file.checksum is None:
         raise MissingError(f"no checksum of '{file.name}.gz' is known; copy the file into '{folder}'")
     target = folder / f"{file.name}.gz"
@@ -78,7 +81,7 @@ def _fetch_file(source: Source, file: IdxFile, folder: Path, progress: Progress 
 
 
 def _fetch_archive(
-    source: Source, archive: Archive, wanted: list[IdxFile], folder: Path, progress: Progress | None
+    source: FileSource, archive: Archive, wanted: list[DataFile], folder: Path, progress: Progress | None
 ) -> None:
     """Download the archive, take the wanted files out of it, and remove it."""
     packed = folder / archive.name

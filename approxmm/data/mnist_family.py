@@ -1,9 +1,9 @@
-"""Raw images and labels of the MNIST family, checked against each other."""
+"""The MNIST family: four IDX files, checked against each other."""
 
 from __future__ import annotations
 
 import math
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,87 +12,100 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approxmm.data.idx import read_idx
-from approxmm.data.location import find_files, set_folder
-from approxmm.data.sources import Source
+from approxmm.data.source import DataFile, FileSource, RawSplit
 from approxmm.errors import DataError
 
-__all__ = ["RawSplit", "load_raw"]
+__all__ = ["IdxSource", "check_labels", "require_equal_counts"]
 
 
-@dataclass(frozen=True, eq=False)
-class RawSplit:
-    """Pixels (uint8, shape (n, features), row by row) and labels (int64 from 0, shape (n,))."""
+@dataclass(frozen=True, kw_only=True)
+class IdxSource(FileSource):
+    """A set in four IDX files.
 
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-
-
-def load_raw(source: Source, data_dir: str | os.PathLike[str] | None = None) -> tuple[RawSplit, RawSplit]:
-    """Read the official training and test parts of a set.
-
-    Parameters
+    Attributes
     ----------
-    source : Source
-        The set's entry in the table.
-    data_dir : path-like, optional
-        Folder that holds `<name>/`; see `approxmm.data.location.data_folder`.
-
-    Returns
-    -------
-    train, test : RawSplit
-        As distributed, in the files' order.
-
-    Raises
-    ------
-    MissingError
-        If one of the four files is not there.
-    DataError
-        If a file is damaged, images and labels differ in number, images are not
-        of the set's shape, or a label is none of the set's classes.
+    train_images, train_labels, test_images, test_labels : DataFile
+        The four files.
+    first_label : int
+        The label of the first class.
+    transposed : bool
+        Whether images are stored by columns.
+    shape : tuple of int
+        Rows and columns of an image.
     """
-    train_images, train_labels, test_images, test_labels = find_files(source, set_folder(source, data_dir))
-    train = RawSplit(_read_images(train_images, source), _read_labels(train_labels, source))
-    test = RawSplit(_read_images(test_images, source), _read_labels(test_labels, source))
-    _require_equal_counts(train, train_images, train_labels)
-    _require_equal_counts(test, test_images, test_labels)
-    return train, test
+
+    train_images: DataFile
+    train_labels: DataFile
+    test_images: DataFile
+    test_labels: DataFile
+    first_label: int = 0
+    transposed: bool = False
+    shape: tuple[int, int] = (28, 28)
+
+    @property
+    def files(self) -> tuple[DataFile, ...]:
+        """The four files."""
+        return self.train_images, self.train_labels, self.test_images, self.test_labels
+
+    def image_shape(self, options: Mapping[str, int]) -> tuple[int, ...]:
+        """Return rows and columns."""
+        return self.shape
+
+    def check_file(self, path: Path) -> None:
+        """Raise DataError if the file is not a sound IDX file."""
+        read_idx(path)
+
+    def load_raw(self, folder: Path, options: Mapping[str, int]) -> tuple[RawSplit, RawSplit]:
+        """Read the official training and test parts.
+
+        Raises
+        ------
+        MissingError
+            If one of the four files is not there.
+        DataError
+            If a file is damaged, images and labels differ in number, images are
+            not of the set's shape, or a label is none of the set's classes.
+        """
+        train_images, train_labels, test_images, test_labels = self.find(folder)
+        return self._part(train_images, train_labels), self._part(test_images, test_labels)
+
+    def _part(self, images: Path, labels: Path) -> RawSplit:
+        part = RawSplit(self._read_images(images), self._read_labels(labels))
+        require_equal_counts(part, images, labels)
+        return part
+
+    def _read_images(self, path: Path) -> NDArray[np.uint8]:
+        images = _read_bytes(path)
+        if images.shape[1:] != self.shape:
+            raise DataError(
+                f"'{path}' has shape {images.shape}, images of '{self.name}' have {('n', *self.shape)}; "
+                "fetch or copy it again"
+            )
+        if self.transposed:
+            images = np.ascontiguousarray(images.transpose(0, 2, 1))
+        return images.reshape(len(images), math.prod(self.shape))
+
+    def _read_labels(self, path: Path) -> NDArray[np.int64]:
+        stored = _read_bytes(path)
+        if stored.ndim != 1:
+            raise DataError(f"'{path}' has {stored.ndim} dimensions, labels have 1; fetch or copy it again")
+        return check_labels(stored, path, self.name, len(self.classes), self.first_label)
 
 
-def _read_images(path: Path, source: Source) -> NDArray[np.uint8]:
-    images = _read_bytes(path)
-    if images.shape[1:] != source.image_shape:
-        expected = ("n", *source.image_shape)
-        raise DataError(
-            f"'{path}' has shape {images.shape}, images of '{source.name}' have {expected}; fetch or copy it again"
-        )
-    if source.transposed:
-        images = np.ascontiguousarray(images.transpose(0, 2, 1))
-    return images.reshape(len(images), math.prod(source.image_shape))
-
-
-def _read_labels(path: Path, source: Source) -> NDArray[np.int64]:
-    stored = _read_bytes(path)
-    if stored.ndim != 1:
-        raise DataError(f"'{path}' has {stored.ndim} dimensions, labels have 1; fetch or copy it again")
-    labels = stored.astype(np.int64) - source.first_label
-    bad = np.flatnonzero((labels < 0) | (labels >= len(source.classes)))
+def check_labels(stored: NDArray[Any], path: Path, name: str, classes: int, first: int = 0) -> NDArray[np.int64]:
+    """Return labels from 0, or raise DataError that names the first one that is none of the set's classes."""
+    labels = stored.astype(np.int64) - first
+    bad = np.flatnonzero((labels < 0) | (labels >= classes))
     if bad.size:
-        first, last = source.first_label, source.first_label + len(source.classes) - 1
         raise DataError(
-            f"'{path}' has label {stored[bad[0]]} at index {bad[0]}, labels of '{source.name}' are {first} to {last}; "
-            "fetch or copy it again"
+            f"'{path}' has label {stored[bad[0]]} at index {bad[0]}, labels of '{name}' are {first} to "
+            f"{first + classes - 1}; fetch or copy it again"
         )
     return labels
 
 
-def _read_bytes(path: Path) -> NDArray[Any]:
-    array = read_idx(path)
-    if array.dtype != np.uint8:
-        raise DataError(f"'{path}' holds {array.dtype}, the MNIST family holds uint8; fetch or copy it again")
-    return array
-
-
-def _require_equal_counts(split: RawSplit, images: Path, labels: Path) -> None:
+def require_equal_counts(split: RawSplit, images: Path, labels: Path) -> None:
+    """Raise DataError if there are no images, or not as many as labels."""
     if len(split.pixels) != len(split.labels):
         raise DataError(
             f"'{images}' has {len(split.pixels)} images, '{labels}' has {len(split.labels)} labels, "
@@ -100,3 +113,10 @@ def _require_equal_counts(split: RawSplit, images: Path, labels: Path) -> None:
         )
     if not len(split.pixels):
         raise DataError(f"'{images}' has 0 images, at least 1 is needed; fetch or copy it again")
+
+
+def _read_bytes(path: Path) -> NDArray[Any]:
+    array = read_idx(path)
+    if array.dtype != np.uint8:
+        raise DataError(f"'{path}' holds {array.dtype}, the MNIST family holds uint8; fetch or copy it again")
+    return array

@@ -47,8 +47,8 @@ def _offset(e: Emitter, start: Any, steps: int) -> Any:
 
 
 @cache
-def multiply_tile(rows: int, vectors: int, masked: bool) -> Callable[..., None]:
-    """Return compiled code for one tile of Z + A W[chosen].
+def multiply_tile(rows: int, vectors: int, masked: bool, ahead: bool = False) -> Callable[..., None]:
+    """Return compiled code for one tile of Z + A W[chosen]; if `ahead`, it fetches columns that come next.
 
     Its parameters: Z (B, m), A (B, c), W (n, m), chosen (c,) int64; first row of Z and A; first and number of chosen
     items; first column; how many columns of the last vector count (read if `masked`).
@@ -72,6 +72,9 @@ def multiply_tile(rows: int, vectors: int, masked: bool) -> Callable[..., None]:
 
             def turn(i: Any, sums: list[Any]) -> list[Any]:
                 weights = _row(e, w, builder.load(e.at(listed, i)), column)
+                if ahead:  # rows are too far apart for the processor to foresee the next columns by itself
+                    for v in range(2 * vectors, 3 * vectors):
+                        e.prefetch(e.at(weights, v * e.lanes))
                 columns = [e.load(e.at(weights, v * e.lanes), mask) for v in range(vectors)]
                 scales = [e.splat(builder.load(e.at(scale, i))) for scale in inputs]
                 return [e.multiply_add(s, c, sums[t]) for t, (s, c) in enumerate(_pairs(scales, columns))]
@@ -88,22 +91,31 @@ def multiply_tile(rows: int, vectors: int, masked: bool) -> Callable[..., None]:
 
 
 @cache
-def dot_tile(rows: int, items: int) -> Callable[..., None]:
-    """Return compiled code for one tile of O = D W[chosen]ᵀ, of one item or of four.
+def dot_tile(rows: int, items: int, ahead: bool = False) -> Callable[..., None]:
+    """Return compiled code for one tile of O = D W[chosen]ᵀ, of one item or four; if `ahead`, it fetches the next.
 
-    Its parameters: O (B, c), D (B, m), W (n, m), chosen (c,) int64; first row of O and D; first chosen item.
+    Its parameters: O (B, c), D (B, m), W (n, m), chosen (c,) int64; first row of O and D; first chosen item; where the
+    chosen items end that are fetched.
     """
 
     @intrinsic
-    def tile(typing: Any, O: Any, D: Any, W: Any, chosen: Any, row: Any, first: Any) -> Any:  # noqa: E741
+    def tile(typing: Any, O: Any, D: Any, W: Any, chosen: Any, row: Any, first: Any, stop: Any) -> Any:  # noqa: E741
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             e, (o, d, w, listed) = _open(context, builder, signature, args, 4)
-            row, first = args[4:]
+            row, first, stop = args[4:]
             lefts = [_row(e, d, _offset(e, row, r), _I64(0)) for r in range(rows)]
-            rights = [_row(e, w, builder.load(e.at(listed.data, _offset(e, first, i))), _I64(0)) for i in range(items)]
+            listed_at = [_offset(e, first, i) for i in range(2 * items if ahead else items)]
+            last = builder.sub(stop, _I64(1))
+            for i in range(items, len(listed_at)):
+                beyond = builder.icmp_signed(">", listed_at[i], last)
+                listed_at[i] = builder.select(beyond, last, listed_at[i])
+            rows_of_w = [_row(e, w, builder.load(e.at(listed.data, place)), _I64(0)) for place in listed_at]
+            rights, coming = rows_of_w[:items], rows_of_w[items:]
             whole = builder.and_(d.stride, _I64(-e.lanes))
 
             def turn(j: Any, sums: list[Any], mask: Any = None) -> list[Any]:
+                for right in coming:
+                    e.prefetch(e.at(right, j))
                 b = [e.load(e.at(right, j), mask) for right in rights]
                 a = [e.load(e.at(left, j), mask) for left in lefts]
                 return [e.multiply_add(x, y, sums[t]) for t, (x, y) in enumerate(_pairs(a, b))]
@@ -119,7 +131,7 @@ def dot_tile(rows: int, items: int) -> Callable[..., None]:
             return context.get_dummy_value()
 
         n = types.intp
-        return types.void(O, D, W, chosen, n, n), emit
+        return types.void(O, D, W, chosen, n, n, n), emit
 
     return cast(Callable[..., None], tile)
 

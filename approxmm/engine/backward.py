@@ -1,8 +1,8 @@
 """The gradients of the loss, and the optimiser's step in the same pass over the weights, compiled.
 
-Gradients flow through the sampled entries only, which makes them the exact gradients of the network that was sampled.
-A team's threads share a layer by the rows of its weights: a row's part of ∂loss/∂a, its gradient and its step need
-nothing of the other rows.
+Where all products share one draw, gradients flow through the sampled entries only, which makes them the exact gradients
+of the network that was sampled; `approxmm.engine.recipe` defines the other modes. A team's threads share a layer by the
+rows of its weights: a row's part of ∂loss/∂a, its gradient and its step need nothing of the other rows.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from approxmm.activations import slope
 from approxmm.compile import compiled
 from approxmm.engine.dense import dot_rows
 from approxmm.engine.layout import Layout, units_of, weights_of
+from approxmm.engine.normalising import normalise_gradient
 from approxmm.engine.optimizers import adds_directly, update
 from approxmm.engine.team import Team, barrier, share
 from approxmm.engine.weights import ROWS_AT_ONCE, update_weights
-from approxmm.engine.workspace import Sampling, Workspace, entering
+from approxmm.engine.workspace import EXACT, Sampling, Workspace, active_items, copied, entering, masks_input
 
 __all__ = ["backward"]
 
@@ -32,60 +33,142 @@ def _step_bias(
     slots: np.ndarray,
     at: int,
     delta: np.ndarray,
+    mask: np.ndarray,
+    start: int,
+    stop: int,
     rate: float,
     step: int,
     scratch: np.ndarray,
 ) -> None:
-    gradient = scratch[: delta.shape[1]]
+    """Step some entries of a bias by the sum of the rows of `delta`, times those of `mask` unless it is empty."""
+    gradient = scratch[: stop - start]
     gradient[:] = 0.0
     for r in range(delta.shape[0]):
-        for j in range(gradient.size):
-            gradient[j] += delta[r, j]
-    update(optimizer, params, slots, at, gradient, rate, step)
+        row = delta[r, start:stop]
+        if mask.size:
+            scales = mask[r, start:stop]
+            for j in range(gradient.size):
+                gradient[j] += row[j] * scales[j]
+        else:
+            for j in range(gradient.size):
+                gradient[j] += row[j]
+    update(optimizer, params, slots, at + start, gradient, rate, step)
 
 
 @compiled
-def _scaled_by_rate(delta: np.ndarray, rate: float, into: np.ndarray) -> np.ndarray:
-    factor = delta.dtype.type(-rate)
+def _mask(k: int, draw: int, layout: Layout, work: Workspace, batch: int) -> np.ndarray:
+    """Return the scales (B, m) of a draw of layer k's outputs, an empty array for `EXACT`."""
+    if draw == EXACT:
+        return work.mask[0, :0].reshape((0, 0))
+    return units_of(work.mask[draw], layout, k, batch)
+
+
+@compiled
+def _scaled(
+    delta: np.ndarray, k: int, draw: int, factor: float, layout: Layout, work: Workspace, into: np.ndarray
+) -> np.ndarray:
+    """Return ∂loss/∂z_k (B, m) times the output-side scales of a draw, times `factor`; itself if both do nothing."""
+    if draw == EXACT and factor == 1.0:
+        return delta
+    batch, m = delta.shape
+    kind = delta.dtype.type(factor)
     scaled = into[: delta.size].reshape(delta.shape)
-    for r in range(delta.shape[0]):
-        for j in range(delta.shape[1]):
-            scaled[r, j] = factor * delta[r, j]
+    mask = _mask(k, draw, layout, work, batch)
+    for r in range(batch):
+        row, out = delta[r], scaled[r]
+        if mask.size:
+            scales = mask[r]
+            for j in range(m):
+                out[j] = kind * (row[j] * scales[j])
+        else:
+            for j in range(m):
+                out[j] = kind * row[j]
     return scaled
 
 
 @compiled
-def _scatter(
-    back: np.ndarray, k: int, chosen: np.ndarray, low: int, high: int, sampled: bool, work: Workspace, into: np.ndarray
+def _send_back(
+    delta: np.ndarray,
+    W: np.ndarray,
+    k: int,
+    draw: int,
+    work: Workspace,
+    into: np.ndarray,
+    top: int,
+    end: int,
 ) -> None:
-    """Put ∂loss/∂(active inputs) into their places, times the scales that those inputs were given."""
-    for r in range(back.shape[0]):
+    """Write the columns top … end − 1 of ∂loss/∂(input of layer k), (δ Wᵀ) ∘ ξ, to `into` (B, n)."""
+    if draw == EXACT:
+        dot_rows(delta, W, work.everything, into, top, end)
+        return
+    chosen, scale = active_items(k, draw, work)
+    low, high = int(np.searchsorted(chosen, top)), int(np.searchsorted(chosen, end))
+    back = work.back[: into.shape[0] * chosen.size].reshape((into.shape[0], chosen.size))
+    dot_rows(delta, W, chosen, back, low, high)
+    for r in range(into.shape[0]):
+        into[r, top:end] = 0.0
         for s in range(low, high):
-            into[r, chosen[s]] = back[r, s] * work.active_scale[k, s] if sampled else back[r, s]
+            into[r, chosen[s]] = back[r, s] * scale[s]
+
+
+@compiled
+def _times_slope(activation: Any, z: np.ndarray, delta: np.ndarray) -> None:
+    """Multiply `delta` (n,) by φ′(z) in place; rounded at once, so that float32 is not computed in float64."""
+    kind = z.dtype.type
+    for j in range(z.size):
+        delta[j] *= kind(slope(activation, z[j]))
 
 
 @compiled
 def _through_activation(
     k: int,
+    batch: int,
     layout: Layout,
     activation: Any,
     sampling: Sampling,
     work: Workspace,
-    delta: np.ndarray,
     first: int,
     stop: int,
+    team: Team,
 ) -> None:
-    """Turn ∂loss/∂a_k into ∂loss/∂z_k in place, for some columns: output-side scales, then the activation's slope."""
-    batch = delta.shape[0]
-    z = units_of(work.pre, layout, k, batch)
-    if k < sampling.layers and not sampling.inner:
-        mask = units_of(work.mask, layout, k, batch)
-        for r in range(batch):
-            for j in range(first, stop):
-                delta[r, j] *= mask[r, j]
-    for r in range(batch):
-        for j in range(first, stop):
-            delta[r, j] *= slope(activation, z[r, j])
+    """Turn ∂loss/∂a_k into ∂loss/∂φ(z_k) ∘ φ′(z_k) in place: for the thread's columns, or examples if normalised."""
+    delta, z = units_of(work.delta, layout, k, batch), units_of(work.pre, layout, k, batch)
+    rows, columns = (0, batch), (first, stop)
+    if sampling.normalise:
+        barrier(team)
+        rows, columns = share(team, batch, 1), (0, delta.shape[1])
+        out = units_of(work.out, layout, k, batch)
+        for r in range(rows[0], rows[1]):
+            normalise_gradient(delta[r], out[r], work.inverse_rms[k, r])
+    for r in range(rows[0], rows[1]):
+        _times_slope(activation, z[r, columns[0] : columns[1]], delta[r, columns[0] : columns[1]])
+
+
+@compiled
+def _draws(k: int, sampling: Sampling) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return which draws scale the inner and the output side of layer k's input gradient and weight gradient."""
+    exact, own = (EXACT, EXACT), (sampling.input_gradient, sampling.weight_gradient)
+    if k >= sampling.layers:
+        return exact, exact
+    return (own, exact) if sampling.inner else (exact, own)
+
+
+@compiled
+def _rows_at_once(n: int, k: int, draws: tuple[int, int], work: Workspace) -> int:
+    """Return how many rows of layer k's weights to take at a time, of which about `_BLOCK` are active."""
+    most = 1
+    for draw in draws:
+        most = max(most, n if draw == EXACT else active_items(k, draw, work)[0].size)
+    return _BLOCK * (n // most)
+
+
+@compiled
+def _input(a: np.ndarray, k: int, draw: int, sampling: Sampling, work: Workspace) -> tuple[np.ndarray, np.ndarray]:
+    """Return what enters layer k's weight gradient, and the rows of the weights that belong to its columns."""
+    if 0 < k <= sampling.layers and masks_input(sampling):
+        copy = copied(k, sampling.weight_gradient, a.shape[0], a.shape[1], work)
+        return copy, work.everything[: a.shape[1]]
+    return entering(a, k, draw, work)
 
 
 @compiled
@@ -117,29 +200,27 @@ def backward(
         Number of this step, from 1.
     """
     batch, depth = x.shape[0], layout.weight_at.size
+    scratch, left, right = work.scratch[team.rank], work.scaled[2 * team.rank], work.scaled[2 * team.rank + 1]
+    factor = -rate if adds_directly(optimizer) else 1.0
     for up in range(depth):
         k = depth - 1 - up
         W, delta = weights_of(params, layout, k), units_of(work.delta, layout, k, batch)
-        n = W.shape[0]
-        sampled = k < sampling.layers and sampling.inner
-        A, chosen = entering(x if k == 0 else units_of(work.out, layout, k - 1, batch), k, sampled, work)
-        back = work.back[: batch * chosen.size].reshape((batch, chosen.size))
+        inner, outer = _draws(k, sampling)
+        A, chosen = _input(x if k == 0 else units_of(work.out, layout, k - 1, batch), k, inner[1], sampling, work)
         # Nothing reads the gradient of the input; its place is given a harmless view.
         into = delta if k == 0 else units_of(work.delta, layout, k - 1, batch)
-        D = _scaled_by_rate(delta, rate, work.scaled[team.rank]) if adds_directly(optimizer) else delta
-        at, scratch = layout.weight_at[k], work.scratch[team.rank]
-        first, stop = share(team, n, _BLOCK)
-        for top in range(first, stop, _BLOCK):
-            end = min(stop, top + _BLOCK)
-            low, high = int(np.searchsorted(chosen, top)), int(np.searchsorted(chosen, end))
+        D = _scaled(delta, k, outer[1], factor, layout, work, right)
+        E = D if outer[0] == outer[1] and factor == 1.0 else _scaled(delta, k, outer[0], 1.0, layout, work, left)
+        first, stop = share(team, W.shape[0], _BLOCK)
+        height = _rows_at_once(W.shape[0], k, inner, work)
+        for top in range(first, stop, height):
+            end = min(stop, top + height)
             if k > 0:
-                dot_rows(delta, W, chosen, back, low, high)
-                for r in range(batch):
-                    into[r, top:end] = 0.0
-                _scatter(back, k, chosen, low, high, sampled, work, into)
-            update_weights(optimizer, params, slots, at, A, D, chosen, top, end, rate, step, scratch)
+                _send_back(E, W, k, inner[0], work, into, top, end)
+            update_weights(optimizer, params, slots, layout.weight_at[k], A, D, chosen, top, end, rate, step, scratch)
         if k > 0:
-            _through_activation(k - 1, layout, activation, sampling, work, into, first, stop)
-        if team.rank == 0:
-            _step_bias(optimizer, params, slots, layout.bias_at[k], delta, rate, step, scratch)
+            _through_activation(k - 1, batch, layout, activation, sampling, work, first, stop, team)
+        first, stop = share(team, W.shape[1], _BLOCK)
+        mask = _mask(k, outer[1], layout, work, batch)
+        _step_bias(optimizer, params, slots, layout.bias_at[k], delta, mask, first, stop, rate, step, scratch)
         barrier(team)

@@ -15,8 +15,10 @@ __all__ = ["add_outer", "dot_rows", "multiply"]
 
 _BLOCK = 64  # rows of the weights that stay in the first-level cache while a batch passes
 _MULTIPLY_10, _MULTIPLY_5, _MULTIPLY_1 = (multiply_tile(rows, 2, False) for rows in (10, 5, 1))
+_MULTIPLY_FIRST = multiply_tile(10, 2, False, ahead=True)
 _MULTIPLY_REST_10, _MULTIPLY_REST_5, _MULTIPLY_REST_1 = (multiply_tile(rows, 1, True) for rows in (10, 5, 1))
 _DOT_5_4, _DOT_1_4, _DOT_5_1, _DOT_1_1 = (dot_tile(rows, items) for rows, items in ((5, 4), (1, 4), (5, 1), (1, 1)))
+_DOT_FIRST = dot_tile(5, 4, ahead=True)
 _OUTER_8, _OUTER_1 = (add_outer_tile(items, 2, False) for items in (8, 1))
 _OUTER_REST_8, _OUTER_REST_1 = (add_outer_tile(items, 1, True) for items in (8, 1))
 
@@ -26,6 +28,9 @@ def _multiply_panel(
     A: np.ndarray, W: np.ndarray, chosen: np.ndarray, first: int, count: int, column: int, Z: np.ndarray
 ) -> None:
     row, batch = 0, Z.shape[0]
+    if batch >= 10:
+        _MULTIPLY_FIRST(Z, A, W, chosen, row, first, count, column, 0)
+        row = 10
     while row + 10 <= batch:
         _MULTIPLY_10(Z, A, W, chosen, row, first, count, column, 0)
         row += 10
@@ -96,16 +101,21 @@ def dot_rows(D: np.ndarray, W: np.ndarray, chosen: np.ndarray, O: np.ndarray, st
     """
     batch = D.shape[0]
     fives, fours = batch - batch % 5, start + (stop - start) // 4 * 4
-    for row in range(0, fives, 5):  # five rows of D stay in the first-level cache
+    if fives > 0:
         for item in range(start, fours, 4):
-            _DOT_5_4(O, D, W, chosen, row, item)
+            _DOT_FIRST(O, D, W, chosen, 0, item, stop)
         for item in range(fours, stop):
-            _DOT_5_1(O, D, W, chosen, row, item)
+            _DOT_5_1(O, D, W, chosen, 0, item, stop)
+    for row in range(5, fives, 5):  # five rows of D stay in the first-level cache
+        for item in range(start, fours, 4):
+            _DOT_5_4(O, D, W, chosen, row, item, stop)
+        for item in range(fours, stop):
+            _DOT_5_1(O, D, W, chosen, row, item, stop)
     for row in range(fives, batch):
         for item in range(start, fours, 4):
-            _DOT_1_4(O, D, W, chosen, row, item)
+            _DOT_1_4(O, D, W, chosen, row, item, stop)
         for item in range(fours, stop):
-            _DOT_1_1(O, D, W, chosen, row, item)
+            _DOT_1_1(O, D, W, chosen, row, item, stop)
 
 
 @compiled

@@ -1,8 +1,9 @@
 """The sampled forward pass, compiled.
 
 A sampled product is computed on the chosen pairs: with S the active inner items and ξ their scales,
-``z = (a_S ∘ ξ_S) W_S + b``. Scales on the output side multiply a layer's outputs. A team's threads
-share a layer by its columns, and per-example draws by examples.
+``z = (a_S ∘ ξ_S) W_S + b``. Scales on the output side multiply a layer's outputs. Scales of the backward pass are
+drawn here too, where the law sees what it reads. A team's threads share a layer by its columns, and what
+is done example by example (masks, normalisation) by examples.
 """
 
 from __future__ import annotations
@@ -12,18 +13,26 @@ from typing import Any
 import numpy as np
 
 from approxmm.activations import value
-from approxmm.compile import compiled
+from approxmm.compile import compiled, copy_into
 from approxmm.engine.dense import multiply
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
+from approxmm.engine.normalising import normalise_row
 from approxmm.engine.team import Team, barrier, share
-from approxmm.engine.workspace import Sampling, Workspace, entering, pack
+from approxmm.engine.workspace import EXACT, Sampling, Workspace, copied, entering, masks_input, pack
 from approxmm.methods.draws import column_norms
 from approxmm.methods.operations import select
 from approxmm.random import Key
 
 __all__ = ["COLUMNS", "forward"]
 
+_DRAWS_APART = 1 << 32  # in the items of their keys, where each sampled product has a draw of its own
 COLUMNS = 32  # threads share a layer's columns in units of this: whole tiles
+
+
+@compiled
+def _for_draw(key: Key, draw: int, item: int) -> Key:
+    """Return the key of a layer's draw number `draw` for an item (of fewer than 2³²)."""
+    return Key(key.seed, key.stream, key.step, key.layer, item + draw * _DRAWS_APART)
 
 
 @compiled
@@ -31,8 +40,21 @@ def _draw_inner(state: Any, a: np.ndarray, k: int, sampling: Sampling, key: Key,
     norms = work.norms[: a.shape[1]]
     if sampling.reads_input:
         column_norms(a, norms)
-    work.active_count[k] = select(state, k, norms, key, work.active_index[k], work.active_scale[k])
-    pack(a, k, work)
+    for draw in range(work.packed.shape[0]):
+        place = draw * work.packed_at.size + k
+        item = _for_draw(key, draw, key.item)
+        count = select(state, k, norms, item, work.active_index[place], work.active_scale[place])
+        work.active_count[place] = count
+        if draw == sampling.forward or draw == sampling.weight_gradient:
+            pack(a, k, draw, work)
+
+
+@compiled
+def _activate(activation: Any, z: np.ndarray, out: np.ndarray) -> None:
+    """Write φ(z) of some nodes to `out` (n,); rounded at once, so that float32 is not computed in float64."""
+    kind = z.dtype.type
+    for j in range(z.size):
+        out[j] = kind(value(activation, z[j]))
 
 
 @compiled
@@ -50,29 +72,68 @@ def _layer(
 ) -> None:
     """Write z = A W[chosen] + b and φ(z) for a range of columns."""
     for r in range(z.shape[0]):
-        for j in range(start, stop):
-            z[r, j] = b[j]
+        copy_into(z[r, start:stop], b[start:stop])
     multiply(A, W, chosen, z, start, stop)
     for r in range(z.shape[0]):
-        for j in range(start, stop):
-            out[r, j] = z[r, j] if last else value(activation, z[r, j])
+        if last:
+            copy_into(out[r, start:stop], z[r, start:stop])
+        else:
+            _activate(activation, z[r, start:stop], out[r, start:stop])
 
 
 @compiled
-def _mask_outputs(
-    state: Any, k: int, key: Key, read: np.ndarray, work: Workspace, mask: np.ndarray, out: np.ndarray, team: Team
+def _draw_masks(
+    state: Any,
+    k: int,
+    b: int,
+    key: Key,
+    read: np.ndarray,
+    layout: Layout,
+    work: Workspace,
+    rank: int,
+    batch: int,
 ) -> None:
-    own = work.active_count.size + team.rank
+    """Draw the masks of example b's outputs of layer k."""
+    own = work.active_count.size + rank
     index, scale = work.active_index[own], work.active_scale[own]
-    first, stop = share(team, read.shape[0], 1)
-    for b in range(first, stop):
-        item = Key(key.seed, key.stream, key.step, key.layer, b)
-        count = select(state, k, read[b], item, index, scale)
-        mask[b] = 0.0
+    for draw in range(work.mask.shape[0]):
+        mask = units_of(work.mask[draw], layout, k, batch)[b]
+        count = select(state, k, read, _for_draw(key, draw, b), index, scale)
+        mask[:] = 0.0
         for j in range(count):
-            mask[b, index[j]] = scale[j]
-        for j in range(out.shape[1]):
-            out[b, j] *= mask[b, j]
+            mask[index[j]] = scale[j]
+
+
+@compiled
+def _finish(
+    state: Any,
+    k: int,
+    key: Key,
+    read: np.ndarray,
+    layout: Layout,
+    sampling: Sampling,
+    work: Workspace,
+    team: Team,
+) -> None:
+    """Do what is left of a hidden layer, example by example: masks, normalisation, the masked copy."""
+    batch = read.shape[0]
+    out = units_of(work.out, layout, k, batch)
+    masked = k < sampling.layers and not sampling.inner
+    first, stop = share(team, batch, 1)
+    for b in range(first, stop):
+        if masked:
+            _draw_masks(state, k, b, key, read[b], layout, work, team.rank, batch)
+            if sampling.forward != EXACT:
+                mask = units_of(work.mask[sampling.forward], layout, k, batch)
+                for j in range(out.shape[1]):
+                    out[b, j] *= mask[b, j]
+        if sampling.normalise:
+            work.inverse_rms[k, b] = normalise_row(out[b])
+        if masked and masks_input(sampling):
+            mask = units_of(work.mask[sampling.weight_gradient], layout, k, batch)
+            copy = copied(k + 1, sampling.weight_gradient, batch, out.shape[1], work)
+            for j in range(out.shape[1]):
+                copy[b, j] = out[b, j] * mask[b, j]
 
 
 @compiled
@@ -107,12 +168,11 @@ def forward(
             if team.rank == 0:
                 _draw_inner(state, a, k, sampling, here, work)
             barrier(team)
-        A, chosen = entering(a, k, sampled and sampling.inner, work)
+        A, chosen = entering(a, k, sampling.forward if sampled and sampling.inner else EXACT, work)
         start, stop = share(team, W.shape[1], COLUMNS)
         _layer(activation, A, W, b, chosen, z, out, k == depth - 1, start, stop)
         barrier(team)
-        if sampled and not sampling.inner:
-            mask = units_of(work.mask, layout, k, batch)
-            _mask_outputs(state, k, here, a if sampling.reads_input else z, work, mask, out, team)
+        if k < depth - 1 and (sampling.normalise or (sampled and not sampling.inner)):
+            _finish(state, k, here, a if sampling.reads_input else z, layout, sampling, work, team)
             barrier(team)
         a = out

@@ -9,31 +9,43 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.dispatch import generic
 
-__all__ = ["CrossEntropy", "Loss", "SquaredError", "evaluate", "target_memory", "target_rows"]
+__all__ = ["LOSS_LIMIT", "CrossEntropy", "Loss", "SquaredError", "evaluate", "target_memory", "target_rows"]
+
+# Nats. A classifier that is this wrong has left the range where training means anything, although in float32 its dead
+# units may keep the loss finite for ever.
+LOSS_LIMIT = 1e9
 
 
 class CrossEntropy(NamedTuple):
-    """Softmax cross-entropy in nats; targets are class numbers."""
+    """Softmax cross-entropy in nats; targets are class numbers. A loss beyond `limit` ends the training."""
+
+    limit: float = LOSS_LIMIT
 
 
 class SquaredError(NamedTuple):
-    """Half the squared distance to the target, summed over outputs; targets are vectors."""
+    """Half the squared distance to the target, summed over outputs; targets are vectors.
+
+    A loss beyond `limit` ends the training: it has the square of the targets' unit, so it should follow their size.
+    """
+
+    limit: float = LOSS_LIMIT
 
 
 Loss = CrossEntropy | SquaredError
 
 
 def target_rows(loss: Loss, targets: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return targets as a C-contiguous matrix of one row an example: (N, 1) int64 classes, or (N, C) of `dtype`."""
-    kind = np.dtype(np.int64) if isinstance(loss, CrossEntropy) else dtype
-    return np.ascontiguousarray(np.asarray(targets).reshape(len(targets), -1), dtype=kind)
+    """Return targets as a C-contiguous matrix of `dtype`, one row an example: (N, 1) classes or (N, C) vectors.
+
+    Class numbers are exact in it (below 2^24 in single precision). One type for all losses is one compilation of all
+    that works with a batch.
+    """
+    return np.ascontiguousarray(np.asarray(targets).reshape(len(targets), -1), dtype=dtype)
 
 
 def target_memory(loss: Loss, batch: int, outputs: int, dtype: np.dtype) -> np.ndarray:
     """Return a new array of the form of `target_rows` for a batch of a network with so many outputs."""
-    if isinstance(loss, CrossEntropy):
-        return np.zeros((batch, 1), dtype=np.int64)
-    return np.zeros((batch, outputs), dtype=dtype)
+    return np.zeros((batch, 1 if isinstance(loss, CrossEntropy) else outputs), dtype=dtype)
 
 
 @generic
@@ -63,10 +75,11 @@ def cross_entropy(loss: CrossEntropy, scores: np.ndarray, targets: np.ndarray, d
         total = 0.0
         for j in range(classes):
             total += np.exp(scores[r, j] - top)
-        sum_of_losses += np.log(total) + top - scores[r, targets[r, 0]]
+        label = int(targets[r, 0])
+        sum_of_losses += np.log(total) + top - scores[r, label]
         for j in range(classes):
             delta[r, j] = np.exp(scores[r, j] - top) / total / batch
-        delta[r, targets[r, 0]] -= 1.0 / batch
+        delta[r, label] -= 1.0 / batch
     mean: float = sum_of_losses / batch
     return mean
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from approxmm.engine.losses import CrossEntropy, Loss
 from approxmm.engine.optimizers import Adam, Optimizer
+from approxmm.engine.workspace import EXACT
 from approxmm.errors import InputError
 from approxmm.methods.contract import Method, Product
 
@@ -91,6 +92,17 @@ class Recipe:
             raise InputError(f"path={self.path!r} is unknown; choose one of {', '.join(PATHS)}")
         object.__setattr__(self, "dtype", np.dtype(self.dtype))
         object.__setattr__(self, "sampled", _checked_products(self.sampled, self.method))
+
+    def draws(self) -> dict[str, int]:
+        """Return the number of each product's draw, from 0; `EXACT` where it is not sampled."""
+        sampled = [name for name in _NAMES if name in self.sampled]
+        numbers = {name: number if self.independent else 0 for number, name in enumerate(sampled)}
+        return {name: numbers.get(name, EXACT) for name in _NAMES}
+
+    @property
+    def draw_count(self) -> int:
+        """How many draws a layer makes."""
+        return len(self.sampled) if self.independent else 1
 
 
 def _checked_products(sampled: Iterable[str], method: Method) -> frozenset[str]:

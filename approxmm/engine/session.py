@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from approxmm.activations import Activation, get_activation
+from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import bias_of, flatten, make_layout, unflatten, units_of, weights_of
-from approxmm.engine.losses import target_memory, target_rows
-from approxmm.engine.optimizers import slot_count
+from approxmm.engine.losses import evaluate, target_memory, target_rows
+from approxmm.engine.optimizers import Collect, slot_count
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.steps import StepRange, train_steps
 from approxmm.engine.team import ALONE, Team, make_teams
@@ -43,7 +44,7 @@ class Session:
         self.method, self.optimizer, self.loss = recipe.method, recipe.optimizer, recipe.loss
         self.batch, self.seed, self.threads = recipe.batch, recipe.seed, recipe.threads
         self.dtype = np.dtype(recipe.dtype)
-        self.activation_name = network.activation
+        self.activation_name, self.normalise = network.activation, network.normalise
         self.phi = _one_activation(network)
         self.layout, size = make_layout(network.widths)
         self.params = flatten(network, self.dtype)
@@ -67,11 +68,18 @@ class Session:
     def sampling(self, sampled: bool = True) -> Sampling:
         """Return the settings of a sampled or of an exact pass."""
         claims = self.method.claims
-        return Sampling(self.sampled_layers if sampled else 0, claims.side == "inner", claims.reads == "input")
+        layers = self.sampled_layers if sampled else 0
+        return Sampling(
+            layers,
+            claims.side == "inner",
+            claims.reads == "input",
+            **self.recipe.draws(),
+            normalise=self.normalise == "rms",
+        )
 
     def network(self) -> Network:
         """Return a copy of the present parameters as a network."""
-        return unflatten(self.params, self.layout, self.activation_name)
+        return unflatten(self.params, self.layout, self.activation_name, self.normalise)
 
     def epoch_order(self, examples: int, epoch: int) -> np.ndarray:
         """Return the order of examples in `epoch` (from 0): a function of seed and epoch alone."""
@@ -132,6 +140,27 @@ class Session:
             for k in range(self.depth)
         ]
 
+    def gradient(self, x: np.ndarray, y: np.ndarray, sampled: bool, item: int) -> np.ndarray:
+        """Return the gradient of the mean loss of at most `batch` examples, a new array (P,) laid out as `params`.
+
+        Parameters
+        ----------
+        x : (B, n) array
+        y : (B,) classes or (B, C) targets
+        sampled : bool
+            By the training's sampled products, or by exact ones.
+        item : int
+            Numbers the draw, which is that of `layers`.
+        """
+        scores = self.layers(x, sampled, item)[-1][1]
+        delta = units_of(self.work.delta, self.layout, self.depth - 1, len(x))
+        evaluate(self.loss, scores, target_rows(self.loss, y, self.dtype), delta)
+        result = np.empty((1, self.params.size), dtype=self.dtype)
+        way = (self.params, self.layout, self.phi, self.sampling(sampled), self.work)
+        backward(x, *way, Collect(), result, 1.0, 1, ALONE)
+        flat: np.ndarray = result[0]
+        return flat
+
     def blocks(self, x: np.ndarray, size: int | None = None) -> Iterator[slice]:
         """Yield slices of `x` of the batch size, or of another one."""
         size = size or self.batch
@@ -143,10 +172,12 @@ class Session:
 
         A law that is blind to the data and biased, such as unscaled dropout, makes every sampled unit smaller by a
         known factor on average, and the network was trained for that: the weights that the unit meets are multiplied
-        by the factor (Srivastava et al. 2014). For all other laws these are the present parameters.
+        by the factor (Srivastava et al. 2014). For all other laws, where the forward pass was exact, and where
+        normalisation follows a mask and takes the factor out again, these are the present parameters.
         """
         claims = self.method.claims
-        if claims.unbiased or claims.reads != "nothing":
+        normalised = claims.side == "output" and self.normalise != "none"
+        if claims.unbiased or claims.reads != "nothing" or "forward" not in self.recipe.sampled or normalised:
             return self.params
         params = self.params.copy()
         for k in range(self.sampled_layers):
@@ -171,27 +202,6 @@ class Session:
     def accuracy(self, x: np.ndarray, y: np.ndarray, sampled: bool = False) -> float:
         """Return the fraction of rows whose class is predicted right."""
         return float((self.predict(x, sampled) == y).mean())
-
-    def multiplications(self, steps: int) -> tuple[float, float]:
-        """Return the multiplications done in `steps` full-batch steps, and those of exact training.
-
-        Counted are the three products of every layer (no input gradient in the first), as this engine
-        computes them, plus the method's selection and upkeep. An output-side mask is applied to fully
-        computed layers, so it saves nothing here.
-        """
-        done = dense = 0.0
-        for k in range(self.depth):
-            n, m = int(self.layout.widths[k]), int(self.layout.widths[k + 1])
-            products = 3 if k > 0 else 2
-            dense += products * float(self.batch * n * m) * steps
-            if k >= self.sampled_layers:
-                done += products * float(self.batch * n * m) * steps
-                continue
-            inner = self.method.claims.side == "inner"
-            done += products * float(self.batch * m) * (self.active[k] if inner else n * steps)
-            cost = self.method.cost(self.batch, n, m)
-            done += (cost.selection + cost.upkeep) * steps
-        return done, dense
 
 
 def _one_activation(network: Network) -> Activation:

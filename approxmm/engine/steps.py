@@ -11,16 +11,14 @@ from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
 from approxmm.engine.losses import evaluate
+from approxmm.engine.optimizers import moves_idle
 from approxmm.engine.team import Team, barrier, share
-from approxmm.engine.workspace import Sampling, Workspace
+from approxmm.engine.workspace import EXACT, Sampling, Workspace, active_items
 from approxmm.methods.operations import observe, refresh
 from approxmm.random import Key, Stream
 
-__all__ = ["LOSS_LIMIT", "StepRange", "train_steps"]
+__all__ = ["StepRange", "train_steps"]
 
-# Nats. A classifier that is this wrong has left the range where training means anything, although in float32 its dead
-# units may keep the loss finite for ever.
-LOSS_LIMIT = 1e9
 _SELECT = Stream.SELECT
 
 
@@ -64,17 +62,24 @@ def _show(
     params: np.ndarray,
     layout: Layout,
     state: Any,
+    optimizer: Any,
     sampling: Sampling,
     active: np.ndarray,
     work: Workspace,
 ) -> None:
     """Let the method see what the step did: the products' inputs and the new weights."""
+    depth = layout.weight_at.size
+    only_chosen = sampling.inner and sampling.weight_gradient != EXACT and not moves_idle(optimizer)
     for k in range(sampling.layers):
-        active[k] += work.active_count[k]
+        for draw in range(work.packed.shape[0]):
+            active[k] += work.active_count[draw * depth + k] / work.packed.shape[0]
         seen = x if k == 0 else units_of(work.out, layout, k - 1, x.shape[0])
         observe(state, k, seen, bias_of(params, layout, k))
         side = layout.widths[k] if sampling.inner else layout.widths[k + 1]
-        refresh(state, k, weights_of(params, layout, k), work.everything[:side])
+        changed = work.everything[:side]
+        if only_chosen:
+            changed, _ = active_items(k, sampling.weight_gradient, work)
+        refresh(state, k, weights_of(params, layout, k), changed)
 
 
 @compiled
@@ -111,7 +116,7 @@ def train_steps(
     Returns
     -------
     int
-        Steps taken: fewer than asked for if a loss was not finite or beyond `LOSS_LIMIT`, whose update is not made.
+        Steps taken: fewer than asked for if a loss was not finite or beyond its limit, whose update is not made.
     """
     depth = layout.weight_at.size
     for s in range(steps.first, steps.stop):
@@ -125,11 +130,11 @@ def train_steps(
             delta = units_of(work.delta, layout, depth - 1, size)
             losses[s] = evaluate(loss, scores, work.targets[:size], delta)
         barrier(team)
-        if not losses[s] < LOSS_LIMIT:  # written so that NaN ends the run too
+        if not losses[s] < loss.limit:  # written so that NaN ends the run too
             return s - steps.first
         rate = steps.rates[s - steps.first]
         backward(rows, params, layout, activation, sampling, work, optimizer, slots, rate, now + 1, team)
         if team.rank == 0:
-            _show(rows, params, layout, state, sampling, active, work)
+            _show(rows, params, layout, state, optimizer, sampling, active, work)
         barrier(team)
     return steps.stop - steps.first

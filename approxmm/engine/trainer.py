@@ -1,46 +1,43 @@
-"""Training with sampled products: epochs, curves, divergence, interruption."""
+"""Training with sampled products: a data set, a method and settings in; a result out."""
 
 from __future__ import annotations
 
-import resource
-import sys
-import time
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
+from approxmm.atomic import check_writable
 from approxmm.data.dataset import Dataset
-from approxmm.engine.measure import measure
-from approxmm.engine.optimizers import Adam, Optimizer
+from approxmm.data.standardise import check_dtype
+from approxmm.engine.accounting import (
+    active_fractions,
+    count_multiplications,
+    memory_by_part,
+    peak_memory_mb,
+    seconds_by_phase,
+)
+from approxmm.engine.checks import check_dataset, check_fit
+from approxmm.engine.evaluate import confusion_counts
 from approxmm.engine.paths import make_session
+from approxmm.engine.plan import Plan
 from approxmm.engine.recipe import Recipe, check_counts
 from approxmm.engine.result import TrainingResult
+from approxmm.engine.run import Examples, Hooks, Progress, Run
+from approxmm.engine.saving import Saver
 from approxmm.engine.session import Session
-from approxmm.engine.settings import schedule_factors
-from approxmm.engine.steps import StepRange
 from approxmm.errors import InputError
 from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.parallel import available_workers, single_threaded_blas
-from approxmm.profile import ErrorProfile
 
-__all__ = ["Progress", "train"]
+__all__ = ["train"]
 
 _WORK_TO_SHARE = 1_000_000  # multiplications of a product, about 10 µs of one thread
-_CHUNK_SECONDS = 0.2  # how long compiled code runs before Ctrl-C and the progress display get their turn
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run is: steps done of all, and the latest figures."""
-
-    step: int
-    steps: int
-    epoch: int
-    loss: float
-    validation_accuracy: float | None
+_FREE = ("checkpoint", "checkpoint_seconds", "resume")  # not settings of the run, but where its state is kept
+_OWN = ("method", "loss")  # parts of a recipe that `train` decides
 
 
 def train(
@@ -50,22 +47,17 @@ def train(
     depth: int = 3,
     width: int = 1000,
     activation: str = "relu",
-    optimizer: Optimizer | None = None,
-    schedule: str = "constant",
-    batch: int = 20,
-    epochs: int = 1,
-    seed: int = 0,
+    normalise: str = "none",
     init: str = "he",
-    dtype: np.dtype | type = np.float32,
     network: Network | None = None,
-    measure_every: int | None = None,
-    probe: int = 500,
-    threads: int | None = None,
     progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    notify: Callable[[str], None] | None = None,
+    **settings: Any,
 ) -> TrainingResult:
     """Train a classifier whose products are sampled by `method`, with softmax cross-entropy.
 
-    All products but the output layer's are sampled in the forward pass; gradients flow through the sampled entries.
+    All products but the output layer's are sampled; gradients flow through the sampled entries.
 
     Parameters
     ----------
@@ -74,59 +66,68 @@ def train(
     depth, width : int
         Hidden layers and their size.
     activation : str
-    optimizer : Optimizer, optional
-        ``Adam()`` by default.
-    schedule : {"constant", "linear", "cosine", "step"}
-        What becomes of the learning rate over the run; see `schedule_factors`.
-    batch, epochs : int
-    seed : int
-        Of weights, order of examples and draws; with the same seed the result is the same to the bit.
+    normalise : {"none", "rms"}
+        Whether hidden outputs are divided by their root mean square.
     init : str
-        Initialiser of the weights.
-    dtype : float dtype
-        Of all arithmetic.
+        Initialiser of the weights; see `get_initialiser`.
     network : Network, optional
-        Start from these parameters instead (depth, width, activation, init are then its own).
-    measure_every : int, optional
-        Measure the compounding of error every this many epochs, and at the start and the end; by default never.
-    probe : int
-        Validation examples it is measured on.
-    threads : int, optional
-        Threads that share each step (by default as useful). Results do not depend on it.
-    progress : callable, optional
-        Called several times a second.
+        Start from these parameters instead (depth, width, activation, normalise, init are then its own).
+    progress, stop, notify : callable, optional
+        See `Hooks`. Without `notify`, what goes wrong without ending the run is a RuntimeWarning.
+    **settings
+        How a step is taken, the fields of `Recipe`: optimizer (``Adam()``), batch (20), seed (0; of weights, order of
+        examples and draws), dtype (float32), threads (as useful), sampled, independent, path, asynchronous; and what is
+        done besides, the fields of `Plan`: epochs (1), schedule, keep (``"best"``), validate, patience, evaluate_every,
+        measure_every, probe, checkpoint, resume, …
 
     Returns
     -------
     TrainingResult
-        Ctrl-C ends the run early with what was trained (status ``interrupted``); a loss that is not finite (or
-        beyond 10^9) ends it with the last good parameters (status ``diverged``).
+        Ctrl-C ends the run early with what was trained (status ``interrupted``); a loss that is not finite (or beyond
+        10^9) ends it with the last good parameters (status ``diverged``). With the same settings and seed the result is
+        the same to the bit, on any number of threads, and whether the run was interrupted and resumed or not.
 
     Raises
     ------
     InputError
-        If an argument is out of range.
+        If an argument is out of range or unknown.
+    DataError
+        If the data cannot be learned from, or a checkpoint is damaged.
     """
-    check_counts(depth=depth, width=width, batch=batch, epochs=epochs, probe=probe, measure_every=measure_every or 1)
-    schedule_factors(schedule, 0, 1, 1)
+    check_counts(depth=depth, width=width)
+    plan, of_step = _divided(settings)
+    check_dataset(data)
     widths = [data.features, *[width] * depth, len(data.classes)]
-    start = network or Network.random(widths, activation=activation, init=init, seed=seed)
-    _check_fit(start, data)
-    batch = min(batch, len(data.train))
-    if threads is None:
-        threads = _useful_threads(start, batch)
-    recipe = Recipe(method, optimizer or Adam(), batch=batch, seed=seed, dtype=dtype, threads=threads)
-    session = make_session(start, recipe)
+    start = network or Network.random(
+        widths, activation=activation, init=init, seed=of_step.get("seed", 0), normalise=normalise
+    )
+    check_fit(start, data)
+    of_step["batch"] = min(of_step.get("batch", Recipe.batch), len(data.train))
+    if of_step.get("threads") is None:
+        alone = not of_step.get("asynchronous", False)
+        of_step["threads"] = _useful_threads(start, of_step["batch"]) if alone else available_workers()
+    recipe = Recipe(method, **of_step)
+    described = _described(data, start, init if network is None else "given network", recipe, plan)
+    said: list[str] = []
+    hooks = Hooks(progress, stop, _noted(said, notify))
     with single_threaded_blas():
-        return _Run(session, data, epochs, schedule, measure_every, probe, progress).result()
+        return _Training(make_session(start, recipe), data, plan, hooks, described, said).result()
 
 
-def _check_fit(network: Network, data: Dataset) -> None:
-    if network.widths[0] != data.features or network.widths[-1] != len(data.classes):
-        raise InputError(
-            f"network {network.widths[0]} → {network.widths[-1]} does not fit data {data.name!r} "
-            f"({data.features} features, {len(data.classes)} classes)"
-        )
+def _divided(settings: dict[str, Any]) -> tuple[Plan, dict[str, Any]]:
+    """Return the plan, and what is left for the recipe."""
+    of_plan = {field.name for field in fields(Plan)}
+    of_recipe = {field.name for field in fields(Recipe)} - set(_OWN)
+    for name in settings:
+        if name not in of_plan | of_recipe:
+            known = ", ".join(sorted(of_plan | of_recipe))
+            raise InputError(f"{name}={settings[name]!r}: train has no such argument; it takes {known}")
+    plan = Plan(**{name: value for name, value in settings.items() if name in of_plan})
+    # None stands for the default, as for threads.
+    recipe = {name: value for name, value in settings.items() if name in of_recipe and value is not None}
+    check_counts(**{name: recipe[name] for name in ("batch", "threads") if name in recipe})
+    recipe["dtype"] = check_dtype(recipe.get("dtype", np.float32))
+    return plan, recipe
 
 
 def _useful_threads(network: Network, batch: int) -> int:
@@ -135,139 +136,119 @@ def _useful_threads(network: Network, batch: int) -> int:
     return available_workers() if smallest >= _WORK_TO_SHARE else 1
 
 
-@dataclass
-class _Run:
-    session: Session
-    data: Dataset
-    epochs: int
-    schedule: str
-    measure_every: int | None
-    probe: int
-    progress: Callable[[Progress], None] | None
-    status: str = "finished"
-    completed: int = 0
-    taken: int = 0
-    seconds: float = 0.0
-    chunk: int = 1
-    validation: float | None = None
-    curves: dict[str, list[float]] = field(
-        default_factory=lambda: {"epoch": [], "train_loss": [], "validation_accuracy": [], "seconds": []}
-    )
-    profiles: list[ErrorProfile] = field(default_factory=list)
+def _noted(said: list[str], notify: Callable[[str], None] | None) -> Callable[[str], None]:
+    def note(message: str) -> None:
+        said.append(message)
+        if notify is None:
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+        else:
+            notify(message)
 
-    def __post_init__(self) -> None:
-        convert = self.session.dtype
-        self.x, self.y = self.data.train.x.astype(convert, copy=False), self.data.train.y
-        self.steps = -(-len(self.x) // self.session.batch)
+    return note
+
+
+class _Training:
+    """One call of `train`, between its checked arguments and its result."""
+
+    def __init__(
+        self, session: Session, data: Dataset, plan: Plan, hooks: Hooks, settings: dict[str, Any], said: list[str]
+    ) -> None:
+        self.session, self.data, self.plan = session, data, plan
+        self.settings, self.said = settings, said
+        self.run = Run(session, self._part("train"), self._part("validation"), plan, hooks)
 
     def result(self) -> TrainingResult:
-        self._measure()
-        try:
-            for epoch in range(self.epochs):
-                if not self._epoch(epoch):
-                    break
-                if self.measure_every and self.completed % self.measure_every == 0 and self.completed < self.epochs:
-                    self._measure()
-        except KeyboardInterrupt:
-            self.status = "interrupted"
-        if self.status != "diverged":
-            self._measure()
-        return self._summary()
+        saver = None
+        if self.plan.checkpoint is not None:
+            check_writable(self.plan.checkpoint)
+            saver = Saver(self.run, self.settings)
+            saver.begin()
+        self.run.train()
+        if saver is not None:
+            saver.finish()
+        which = self.run.put_back_kept()
+        if self.plan.measure_every is not None and self.run.status != "diverged":
+            self.run.profiles.append(self.run.measured())
+        return self._summary(which)
 
-    def _measure(self) -> None:
-        if self.measure_every is not None:
-            probe = self.data.validation.x[: self.probe].astype(self.session.dtype, copy=False)
-            self.profiles.append(measure(self.session, probe, step=self.taken))
+    def _part(self, name: str) -> Examples:
+        split = getattr(self.data, name)
+        return split.x.astype(self.session.dtype, copy=False), split.y
 
-    def _epoch(self, epoch: int) -> bool:
-        """Run one epoch; return False if it diverged (then the parameters are those before it)."""
-        order = self.session.epoch_order(len(self.x), epoch)
-        losses, good, position = np.zeros(self.steps), self.session.params.copy(), 0
-        while position < self.steps:
-            stop = min(position + self.chunk, self.steps)
-            started = time.perf_counter()
-            taken = self.session.run(self.x, self.y, self._range(order, epoch, position, stop), losses)
-            elapsed = time.perf_counter() - started
-            self._account(taken, elapsed, first=self.taken == 0)
-            if taken < stop - position:
-                self.session.params[:] = good
-                self.status = "diverged"
-                return False
-            position = stop
-            self._report(epoch, float(losses[position - 1]))
-        self._finish_epoch(epoch, float(losses.mean()))
-        return True
+    def _evaluated(self, name: str) -> list[np.ndarray]:
+        """Return confusion counts of a split by exact and by sampled products, which may be the same."""
+        sampled = (False, True) if self.session.sampled_layers else (False,)
+        counts = [confusion_counts(self.session, *self._part(name), len(self.data.classes), by) for by in sampled]
+        return [counts[0], counts[-1]]
 
-    def _range(self, order: np.ndarray, epoch: int, first: int, stop: int) -> StepRange:
-        before = epoch * self.steps
-        factors = schedule_factors(self.schedule, before + first, before + stop, self.epochs * self.steps)
-        return StepRange(order, first, stop, before, self.session.optimizer.lr * factors)
-
-    def _account(self, taken: int, elapsed: float, first: bool) -> None:
-        """Add to the clock, and choose the next chunk's length; the very first step pays for compilation."""
-        self.taken += taken
-        if first:
-            return
-        self.seconds += elapsed
-        # Chunks only decide when Python gets its turn: results do not depend on them.
-        self.chunk = max(1, int(_CHUNK_SECONDS * max(taken, 1) / max(elapsed, 1e-6)))
-
-    def _report(self, epoch: int, loss: float) -> None:
-        if self.progress is not None:
-            done = epoch * self.steps
-            self.progress(Progress(max(self.taken, done), self.steps * self.epochs, epoch + 1, loss, self.validation))
-
-    def _finish_epoch(self, epoch: int, loss: float) -> None:
-        self.completed = epoch + 1
-        self.validation = self._accuracy("validation")
-        for name, value in zip(self.curves, (self.completed, loss, self.validation, self.seconds), strict=True):
-            self.curves[name].append(value)
-
-    def _accuracy(self, part: str, sampled: bool = False) -> float:
-        split = getattr(self.data, part)
-        return self.session.accuracy(split.x.astype(self.session.dtype, copy=False), split.y, sampled)
-
-    def _summary(self) -> TrainingResult:
-        timed = max(self.taken - 1, 0)
-        done, dense = self.session.multiplications(max(self.taken, 1))
+    def _summary(self, which: str) -> TrainingResult:
+        run, session, at = self.run, self.session, self.run.at
+        kept = {"best": run.best, "good": run.good}.get(which)
+        place = {"epoch": kept.epoch, "step": kept.step} if kept else {"epoch": at.epoch, "step": at.taken}
+        counts = count_multiplications(session, at.taken)
+        confusion, validation = self._evaluated("test"), self._evaluated("validation")
         return TrainingResult(
-            status=self.status,
-            network=self.session.network(),
-            test_accuracy=self._accuracy("test"),
-            validation_accuracy=self._accuracy("validation"),
-            test_accuracy_sampled=self._accuracy("test", sampled=True),
-            epochs=self.completed,
-            steps=self.taken,
-            seconds=self.seconds,
-            examples_per_second=timed * self.session.batch / self.seconds if self.seconds else 0.0,
-            multiplications_fraction=done / dense,
+            status=run.status,
+            path=session.path,
+            network=session.network(),
+            kept={"which": which, **place},
+            test_accuracy=_share_right(confusion[0]),
+            validation_accuracy=_share_right(validation[0]),
+            test_accuracy_sampled=_share_right(confusion[1]),
+            validation_accuracy_sampled=_share_right(validation[1]),
+            epochs=at.epoch,
+            steps=at.taken,
+            examples=at.examples,
+            seconds=at.seconds,
+            examples_per_second=at.timed / at.seconds if at.seconds else 0.0,
+            multiplications_fraction=_fraction(counts),
+            multiplications=counts,
+            active_fractions=active_fractions(session, at.taken),
+            phase_seconds=seconds_by_phase(session, at.seconds) | run.seconds,
+            memory=memory_by_part(session),
             peak_memory_mb=peak_memory_mb(),
-            curves=self.curves,
-            profiles=self.profiles,
-            settings=self._settings(),
+            time_to_accuracy=run.curves.time_to(),
+            curves=run.curves.epochs,
+            evaluations=run.curves.evaluations,
+            confusion=confusion[0],
+            confusion_sampled=confusion[1],
+            classes=self.data.classes,
+            profiles=run.profiles,
+            settings=self.settings,
+            warnings=self.said,
         )
 
-    def _settings(self) -> dict[str, Any]:
-        optimizer = self.session.optimizer
-        return {
-            "data": self.data.name,
-            "standardisation": self.data.standardisation.description,
-            "split": self.data.split_description,
-            "widths": [int(n) for n in self.session.layout.widths],
-            "activation": self.session.activation_name,
-            "method": self.session.method.describe(),
-            "optimizer": {"name": type(optimizer).__name__.lower(), **optimizer._asdict()},
-            "schedule": self.schedule,
-            "batch": self.session.batch,
-            "path": self.session.path,
-            "threads": self.session.threads,
-            "epochs": self.epochs,
-            "seed": self.session.seed,
-            "dtype": self.session.dtype.name,
-        }
+
+def _share_right(confusion: np.ndarray) -> float:
+    return float(np.trace(confusion) / confusion.sum())
 
 
-def peak_memory_mb() -> float:
-    """Return the process's largest resident size so far, in 10^6 bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+def _fraction(counts: dict[str, dict[str, float]]) -> float:
+    dense = sum(counts["dense"].values())
+    return sum(counts["done"].values()) / dense if dense else 1.0
+
+
+def _described(data: Dataset, network: Network, init: str, recipe: Recipe, plan: Plan) -> dict[str, Any]:
+    """Return all settings as plain values: what a checkpoint is held against, and what a result states."""
+    optimizer = recipe.optimizer
+    plain = {field.name: getattr(recipe, field.name) for field in fields(recipe)} | {
+        "method": recipe.method.describe(),
+        "optimizer": {"name": type(optimizer).__name__.lower(), **optimizer._asdict()},
+        "loss": type(recipe.loss).__name__,
+        "dtype": np.dtype(recipe.dtype).name,
+        "sampled": sorted(recipe.sampled),
+    }
+    besides = {field.name: getattr(plan, field.name) for field in fields(plan) if field.name not in _FREE}
+    activation = network.activation if isinstance(network.activation, str) else list(network.activation)
+    return {
+        "data": data.name,
+        "standardise": data.standardisation.kind,
+        "standardisation": data.standardisation.description,
+        "split": data.split_description,
+        "widths": list(network.widths),
+        "activation": activation,
+        "normalise": network.normalise,
+        "init": init,
+        **plain,
+        **besides,
+    }

@@ -1,4 +1,4 @@
-"""What a step works with: which products are sampled, and all of its memory."""
+"""What a step works with: which products are sampled and how, and all of its memory."""
 
 from __future__ import annotations
 
@@ -10,25 +10,46 @@ from approxmm.compile import compiled
 from approxmm.engine.layout import Layout
 from approxmm.engine.weights import ROWS_AT_ONCE
 
-__all__ = ["Sampling", "Workspace", "entering", "make_workspace", "pack"]
+__all__ = [
+    "EXACT",
+    "Sampling",
+    "Workspace",
+    "active_items",
+    "copied",
+    "entering",
+    "make_workspace",
+    "masks_input",
+    "pack",
+]
 
 
 class Sampling(NamedTuple):
-    """Which products are sampled; apart from the method's state, so that most kernels compile once for all methods.
+    """What a pass does; apart from the method's state, so that most kernels compile once for all methods.
 
     Attributes
     ----------
     layers : int
-        How many of the first products are sampled; 0 for exact training.
+        How many of the first layers are sampled; 0 for exact training.
     inner : bool
         Scales on the inner side (one draw a batch) or on the output side (one an example).
     reads_input : bool
         Whether the law looks at the product's input (on the inner side: at the batch's column norms).
+    forward, input_gradient, weight_gradient : int
+        Which of a layer's draws, from 0, the product takes its scales from; `EXACT` if it is not sampled.
+    normalise : bool
+        Whether hidden layers' outputs are divided by their root mean square.
     """
 
     layers: int
     inner: bool
     reads_input: bool
+    forward: int = 0
+    input_gradient: int = 0
+    weight_gradient: int = 0
+    normalise: bool = False
+
+
+EXACT = -1
 
 
 class Workspace(NamedTuple):
@@ -40,19 +61,23 @@ class Workspace(NamedTuple):
         The batch's inputs.
     targets : (B, t) array
         Its labels, or target vectors.
-    pre, out, mask, delta : 1-D float arrays
-        Pre-activations, outputs, output-side scales and ∂loss/∂z of all layers, for a whole batch.
-    active_index, active_scale : (L + T, widest) arrays
-        Each inner-sampled layer's active items and scales; the last T rows are the threads' own.
-    active_count : (L,) int64
-    packed : 1-D float array
-        The active columns of every layer's input, scaled.
+    pre, out, delta : 1-D float arrays
+        Pre-activations, outputs and ∂loss/∂z of all layers, for a whole batch.
+    mask : (D, units) float array
+        Output-side scales of all layers, for each of a layer's D draws.
+    active_index, active_scale : (D · L + T, widest) arrays
+        Each inner-sampled layer's active items and scales, by draw and layer; the last T rows are the threads' own.
+    active_count : (D · L,) int64
+    packed : (D, …) float array
+        What enters a product as a copy: the active columns of a layer's input, scaled, or its masked input.
     packed_at : (L,) int64
         Where each layer's part starts, for a batch of one.
+    inverse_rms : (L, B) float64 array
+        What each layer's outputs were multiplied by to normalise them.
     back : 1-D float array
         ∂loss/∂(active inputs) of the layer at hand.
-    scaled : (T, B · widest) float array
-        Each thread's copy of ∂loss/∂z times the learning rate.
+    scaled : (2 · T, B · widest) float array
+        Each thread's copies of ∂loss/∂z times the scales of a product, one of them times the learning rate.
     scratch : (T, …) float array
         Each thread's gradients of a few rows.
     norms : (widest,) float array
@@ -71,6 +96,7 @@ class Workspace(NamedTuple):
     active_count: np.ndarray
     packed: np.ndarray
     packed_at: np.ndarray
+    inverse_rms: np.ndarray
     back: np.ndarray
     scaled: np.ndarray
     scratch: np.ndarray
@@ -84,23 +110,27 @@ def make_workspace(
     """Return the memory for steps by `threads` threads; `targets`, a part of it, has a row for each example."""
     batch = len(targets)
     units, widest, depth = int(layout.unit_at[-1]) * batch, int(layout.widths.max()), len(layout.weight_at)
+    draws = 1 + max(sampling.forward, sampling.input_gradient, sampling.weight_gradient)
     masked = units if sampling.layers and not sampling.inner else 0
     packed_at = np.concatenate([[0], np.cumsum(layout.widths[:-1])])
     packed = int(packed_at[sampling.layers]) * batch if sampling.inner else 0
+    if masks_input(sampling):
+        packed = int(packed_at[sampling.layers + 1]) * batch
     return Workspace(
         rows=np.zeros((batch, int(layout.widths[0])), dtype=dtype),
         targets=targets,
         pre=np.zeros(units, dtype=dtype),
         out=np.zeros(units, dtype=dtype),
-        mask=np.zeros(masked, dtype=dtype),
+        mask=np.zeros((draws, masked), dtype=dtype),
         delta=np.zeros(units, dtype=dtype),
-        active_index=np.zeros((depth + threads, widest), dtype=np.int64),
-        active_scale=np.zeros((depth + threads, widest), dtype=dtype),
-        active_count=np.zeros(depth, dtype=np.int64),
-        packed=np.zeros(packed, dtype=dtype),
+        active_index=np.zeros((draws * depth + threads, widest), dtype=np.int64),
+        active_scale=np.zeros((draws * depth + threads, widest), dtype=dtype),
+        active_count=np.zeros(draws * depth, dtype=np.int64),
+        packed=np.zeros((draws, packed), dtype=dtype),
         packed_at=packed_at[:-1].astype(np.int64),
+        inverse_rms=np.zeros((depth, batch)),
         back=np.zeros(batch * widest, dtype=dtype),
-        scaled=np.zeros((threads, batch * widest), dtype=dtype),
+        scaled=np.zeros((2 * threads, batch * widest), dtype=dtype),
         scratch=np.zeros((threads, (ROWS_AT_ONCE + 1) * widest), dtype=dtype),
         norms=np.zeros(widest, dtype=dtype),
         everything=np.arange(widest, dtype=np.int64),
@@ -108,27 +138,47 @@ def make_workspace(
 
 
 @compiled
-def _packed(k: int, batch: int, work: Workspace) -> np.ndarray:
-    start, count = work.packed_at[k] * batch, work.active_count[k]
-    return work.packed[start : start + batch * count].reshape((batch, count))
+def masks_input(sampling: Sampling) -> bool:
+    """Return whether weight gradients read a layer's input through the mask of the layer below.
 
-
-@compiled
-def pack(a: np.ndarray, k: int, work: Workspace) -> None:
-    """Copy the active columns of layer k's input `a` (B, n), scaled, side by side."""
-    into = _packed(k, a.shape[0], work)
-    for s in range(work.active_count[k]):
-        i, factor = work.active_index[k, s], work.active_scale[k, s]
-        for b in range(a.shape[0]):
-            into[b, s] = a[b, i] * factor
-
-
-@compiled
-def entering(a: np.ndarray, k: int, sampled: bool, work: Workspace) -> tuple[np.ndarray, np.ndarray]:
-    """Return what entered layer k's product and the rows of the weights that belong to its columns.
-
-    The packed active columns (B, c) if the product was sampled on the inner side, else `a` (B, n) itself.
+    So they do after an exact forward pass: after a sampled one the input is masked already.
     """
-    if sampled:
-        return _packed(k, a.shape[0], work), work.active_index[k, : work.active_count[k]]
-    return a, work.everything[: a.shape[1]]
+    exact_forward = sampling.forward == EXACT and sampling.weight_gradient != EXACT
+    return sampling.layers > 0 and not sampling.inner and exact_forward
+
+
+@compiled
+def active_items(k: int, draw: int, work: Workspace) -> tuple[np.ndarray, np.ndarray]:
+    """Return the active items of an inner-side draw of layer k, and their scales."""
+    place = draw * work.packed_at.size + k
+    count = work.active_count[place]
+    return work.active_index[place, :count], work.active_scale[place, :count]
+
+
+@compiled
+def copied(k: int, draw: int, batch: int, columns: int, work: Workspace) -> np.ndarray:
+    """Return the memory (B, columns) for a copy of layer k's input as a draw has it."""
+    start = work.packed_at[k] * batch
+    return work.packed[draw, start : start + batch * columns].reshape((batch, columns))
+
+
+@compiled
+def pack(a: np.ndarray, k: int, draw: int, work: Workspace) -> None:
+    """Copy the active columns of layer k's input `a` (B, n), scaled, side by side."""
+    index, scale = active_items(k, draw, work)
+    into = copied(k, draw, a.shape[0], index.size, work)
+    for b in range(a.shape[0]):
+        for s in range(index.size):
+            into[b, s] = a[b, index[s]] * scale[s]
+
+
+@compiled
+def entering(a: np.ndarray, k: int, draw: int, work: Workspace) -> tuple[np.ndarray, np.ndarray]:
+    """Return what enters layer k's product and the rows of the weights that belong to its columns.
+
+    The packed active columns (B, c) of an inner-side draw, or `a` (B, n) itself for `EXACT`.
+    """
+    if draw == EXACT:
+        return a, work.everything[: a.shape[1]]
+    index, _ = active_items(k, draw, work)
+    return copied(k, draw, a.shape[0], index.size, work), index

@@ -15,7 +15,9 @@ def read(source: Source) -> Reading:
     """Return the layers of an `.npz` file; errors as for `read_npz` and `named_parts`."""
     arrays = read_npz(source.path, source.max_bytes)
     activation = stored_activation(arrays, "relu") if "activation" in arrays else None
-    stored = {name: Stored.of(array) for name, array in arrays.items() if name not in SETTINGS}
+    # What follows the network in the file of an estimator is no parameter of it.
+    parameters = {name: array for name, array in arrays.items() if not name.startswith("estimator.")}
+    stored = {name: Stored.of(array) for name, array in parameters.items() if name not in SETTINGS}
     parts = named_parts(stored, source.name, stored_order=True, layers=source.layers, activation=activation)
     kind = f"NumPy archive of {len(stored)} arrays"
     return Reading(parts, kind, by_name=True, normalise=stored_normalisation(arrays))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from approxmm.data.files import open_binary
-from approxmm.errors import ApproxmmError, DataError, NotAvailableError
+from approxmm.errors import ApproxmmError, DataError
 from approxmm.interop.labels import label
 from approxmm.interop.onnx_graph import Graph
 from approxmm.interop.onnx_tensors import Tensors
 from approxmm.interop.onnx_walk import walk
-from approxmm.interop.reading import Reading, Source
+from approxmm.interop.reading import Reading, Source, optional_package
 from approxmm.interop.wire import structure_bytes
 
 __all__ = ["read"]
@@ -52,12 +52,7 @@ def read(source: Source) -> Reading:
 
 
 def _parsed(source: Source) -> Any:
-    try:
-        import onnx
-    except ImportError as error:
-        raise NotAvailableError(
-            f'reading {source.name} needs the package onnx; install it by pip install "approxmm[models]"'
-        ) from error
+    onnx = optional_package("onnx", source)
     with open_binary(source.path, "an .onnx file") as file:
         content = file.read()
     try:

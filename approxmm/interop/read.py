@@ -58,8 +58,8 @@ def read_model(
     ----------
     source : path or object
         A file: ``.npz``, ``.safetensors``, ``.onnx``, or a PyTorch state dict ``.pt``/``.pth`` (which needs torch; read
-        with ``weights_only=True``). Or an object: a fitted scikit-learn MLP, alone or behind scalers in a pipeline; a
-        ``torch.nn.Sequential``; a mapping of names to arrays; a `Network`.
+        with ``weights_only=True``). Or an object: a fitted MLP of scikit-learn or of this package, alone or behind
+        scalers in a pipeline; a ``torch.nn.Sequential``; a mapping of names to arrays; a `Network`.
     activation : str or sequence of str, optional
         What stands between the layers where the model does not say it: state dicts hold weights only. One name, or one
         for each hidden layer; ReLU if left out, and `Model.notes` says so. It also takes the place of activations that
@@ -151,7 +151,7 @@ def _object_reader(source: Any) -> str:
         return "mapping_object"
     if "torch.Module" in bases:
         return "torch_object"
-    if bases & {"sklearn.BaseMultilayerPerceptron", "sklearn.Pipeline"}:
+    if bases & {"sklearn.BaseMultilayerPerceptron", "sklearn.Pipeline", "approxmm.SampledMLP"}:
         return "sklearn_object"
     raise InputError(
         f"cannot read an object of type {type(source).__name__}; give a path, a fitted MLPClassifier or MLPRegressor "

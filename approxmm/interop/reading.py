@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from approxmm.errors import NotAvailableError
 from approxmm.interop.parts import Part
 
-__all__ = ["Reading", "Source"]
+__all__ = ["Reading", "Source", "optional_package"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,3 +64,19 @@ class Reading:
     notes: Sequence[str] = field(default=())
     by_name: bool = False
     normalise: str = "none"
+
+
+def optional_package(name: str, source: Source) -> Any:
+    """Import the package that reads this source.
+
+    Raises
+    ------
+    NotAvailableError
+        If it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise NotAvailableError(
+            f'reading {source.name} needs the package {name}; install it by pip install "approxmm[models]"'
+        ) from error

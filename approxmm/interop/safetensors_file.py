@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import numpy as np
 
 from approxmm.data.files import open_binary
-from approxmm.errors import DataError, NotAvailableError
+from approxmm.errors import DataError
 from approxmm.interop.named import named_parts
-from approxmm.interop.reading import Reading, Source
+from approxmm.interop.reading import Reading, Source, optional_package
 from approxmm.interop.stored import Stored
 
 __all__ = ["read"]
@@ -28,15 +26,10 @@ def read(source: Source) -> Reading:
     DataError
         If the file is damaged, or its arrays are not those of a chain.
     """
-    try:
-        import safetensors
-    except ImportError as error:
-        raise NotAvailableError(
-            f'reading {source.name} needs the package safetensors; install it by pip install "approxmm[models]"'
-        ) from error
+    safetensors = optional_package("safetensors", source)
     with open_binary(source.path, "a .safetensors file") as file:
         content = file.read()
-    deserialize = cast(Any, safetensors).deserialize  # typed in some versions only
+    deserialize = safetensors.deserialize
     length = int.from_bytes(content[:8], "little")
     if length > min(_LONGEST_HEADER, len(content) - 8):
         raise DataError(

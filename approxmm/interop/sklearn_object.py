@@ -1,15 +1,18 @@
-"""A fitted multi-layer perceptron of scikit-learn, alone or behind scalers in a pipeline."""
+"""A fitted multi-layer perceptron of scikit-learn or of this package, alone or behind scalers in a pipeline."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from approxmm.errors import InputError
+from approxmm.interop import network_object
 from approxmm.interop.parts import Affine, Head, Inert, Obstacle, Part, Phi, dense
 from approxmm.interop.reading import Reading, Source
 from approxmm.interop.stored import Stored
+from approxmm.network import Network
 
 __all__ = ["read"]
 
@@ -25,11 +28,11 @@ def read(source: Source) -> Reading:
         If it is not fitted.
     """
     steps = getattr(source.given, "steps", None) or [(source.name, source.given)]
-    parts = [part for name, step in steps for part in _step(str(name), step)]
+    parts = [part for name, step in steps for part in _step(str(name), step, source)]
     return Reading(parts, "scikit-learn " + " → ".join(type(step).__name__ for _, step in steps))
 
 
-def _step(name: str, step: Any) -> list[Part]:
+def _step(name: str, step: Any, source: Source) -> list[Part]:
     """Return what one step of a pipeline does."""
     kind = type(step).__name__
     if step is None or step == "passthrough":
@@ -41,6 +44,8 @@ def _step(name: str, step: Any) -> list[Part]:
         return [Affine(name=name, kind=kind, scale=scale, shift=-mean * scale)]
     if kind == "MinMaxScaler" and hasattr(step, "scale_") and not step.clip:
         return [Affine(name=name, kind=kind, scale=step.scale_, shift=step.min_)]
+    if isinstance(getattr(step, "network_", None), Network):  # an estimator of this package
+        return [*network_object.read(replace(source, given=step.network_)).parts, *_head(step)]
     if hasattr(step, "hidden_layer_sizes"):
         return _mlp(name, step)
     return [
@@ -61,9 +66,11 @@ def _mlp(name: str, mlp: Any) -> list[Part]:
         if k:
             parts.append(_phi(f"after coefs_[{k - 1}]", mlp.activation))
         parts.append(dense(f"coefs_[{k}]", Stored.of(W), Stored.of(b)))
-    if mlp.out_activation_ != "identity":
-        parts.append(Head(name="out_activation_", kind=mlp.out_activation_))
-    return parts
+    return [*parts, *_head(mlp)]
+
+
+def _head(mlp: Any) -> list[Part]:
+    return [Head(name="out_activation_", kind=mlp.out_activation_)] if mlp.out_activation_ != "identity" else []
 
 
 def _phi(name: str, activation: str) -> Part:

@@ -2,9 +2,9 @@
 
 For z ~ N(m, V), σ² its variances, h = m/σ, and ρ its correlations:
 
-* linear, ReLU, leaky ReLU: closed forms (Wright, Nakahira, Moura 2024; mean and variance are older). The covariance of
-  two ReLUs follows from its derivatives in ρ (Price's theorem): c″(ρ) = σ₁σ₂ times the bivariate normal density, so
-  c(ρ) = σ₁σ₂ [ρ Φ(h)Φ(k) + ∫₀^ρ (ρ − t) φ₂(h, k; t) dt], one smooth integral in θ = arcsin t.
+* linear, ReLU (shifted or not), leaky ReLU: closed forms (Wright, Nakahira, Moura 2024; mean and variance are older).
+  The covariance of two ReLUs follows from its derivatives in ρ (Price's theorem): c″(ρ) = σ₁σ₂ times the bivariate
+  normal density, so c(ρ) = σ₁σ₂ [ρ Φ(h)Φ(k) + ∫₀^ρ (ρ − t) φ₂(h, k; t) dt], one smooth integral in θ = arcsin t.
 * erf: closed forms by the bivariate normal distribution function, an integral of the same kind (see `gaussian_pairs`).
 * all others (GELU, tanh, sigmoid, and any activation that registers `value` and `slope`): the trapezoidal rule for mean
   and variance, which converges geometrically for analytic functions, and for covariances the Hermite series
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from approxmm.activations import Activation, Erf, LeakyRelu, Linear, Relu, slope, value
+from approxmm.activations import Activation, Erf, LeakyRelu, Linear, Relu, ShiftedRelu, slope, value
 from approxmm.compile import compiled
 from approxmm.dispatch import generic
 from approxmm.propagation.gaussian_pairs import bivariate_excess, normal_cdf, rectified, rectified_covariance
@@ -136,6 +136,12 @@ def _leaky_moments(activation: LeakyRelu, m: float, s: float) -> tuple[float, fl
     return _leaky(activation.leak, m, s)
 
 
+@moments.register(ShiftedRelu)
+@compiled
+def _shifted_moments(activation: ShiftedRelu, m: float, s: float) -> tuple[float, float]:
+    return _leaky(0.0, m - activation.threshold, s)
+
+
 @moments.register(Erf)
 @compiled
 def _erf_moments(activation: Erf, m: float, s: float) -> tuple[float, float]:
@@ -220,6 +226,14 @@ def _leaky_relu_covariance(
     activation: LeakyRelu, m: np.ndarray, V: np.ndarray, variance: np.ndarray, out: np.ndarray
 ) -> None:
     _leaky_covariance(activation.leak, m, V, variance, out)
+
+
+@fill_covariance.register(ShiftedRelu)
+@compiled
+def _shifted_relu_covariance(
+    activation: ShiftedRelu, m: np.ndarray, V: np.ndarray, variance: np.ndarray, out: np.ndarray
+) -> None:
+    _leaky_covariance(0.0, m - activation.threshold, V, variance, out)
 
 
 @fill_covariance.register(Erf)

@@ -6,7 +6,8 @@ For z = √q u and ẑ = √q̂ (ρ u + √(1 − ρ²) w) with independent stan
 * `slope_moment`   E φ′(z) φ′(ẑ)      * `conditional_mean`, `conditional_slope`  E φ(m + s w), E φ′(m + s w)
 
 Closed forms, chosen by the activation's class: linear; ReLU and leaky ReLU (the arc-cosine kernels of Cho & Saul
-2009); erf (Williams 1998); GELU, by Gaussian integration by parts,
+2009); shifted ReLU, max(z − t, 0), by the bivariate normal at h = −t/√q and −t/√q̂ (`gaussian_pairs`); erf (Williams
+1998); GELU, by Gaussian integration by parts,
 
     E = κ (¼ + arcsin(r)/2π) + (q q̂ − κ² + κ²/(1+q) + κ²/(1+q̂)) / (2π √D),
     D = (1+q)(1+q̂) − κ²,  r = κ/√((1+q)(1+q̂)).
@@ -27,7 +28,8 @@ from functools import lru_cache, singledispatch
 import numpy as np
 from scipy.special import ndtr
 
-from approxmm.activations import Activation, Erf, Gelu, LeakyRelu, Linear, Relu, apply, apply_slope
+from approxmm.activations import Activation, Erf, Gelu, LeakyRelu, Linear, Relu, ShiftedRelu, apply, apply_slope
+from approxmm.propagation.gaussian_pairs import bivariate_excess, rectified, rectified_covariance
 
 __all__ = [
     "conditional_mean",
@@ -179,6 +181,38 @@ def _leaky_mean(phi: LeakyRelu, mean: np.ndarray, std: float) -> np.ndarray:
 @conditional_slope.register
 def _leaky_slope(phi: LeakyRelu, mean: np.ndarray, std: float) -> np.ndarray:
     return phi.leak + (1.0 - phi.leak) * _relu_slope(Relu(), mean, std)
+
+
+@cross_moment.register
+def _shifted_cross(phi: ShiftedRelu, q: float, q_hat: float, rho: float) -> float:
+    (s, h, above, mean, back), (s_hat, k, above_hat, mean_hat, back_hat) = (_shifted(phi, v) for v in (q, q_hat))
+    unit_means = rectified(h)[0], rectified(k)[0]
+    covariance = rectified_covariance(h, k, above, above_hat, *unit_means, back, back_hat, rho)
+    return s * s_hat * covariance + mean * mean_hat
+
+
+@slope_moment.register
+def _shifted_slopes(phi: ShiftedRelu, q: float, q_hat: float, rho: float) -> float:
+    (_, h, above, *_), (_, k, above_hat, *_) = (_shifted(phi, v) for v in (q, q_hat))
+    return bivariate_excess(h, k, rho) + above * above_hat
+
+
+def _shifted(phi: ShiftedRelu, q: float) -> tuple[float, float, float, float, float]:
+    """Return s = √q, h = −t/s, Φ(h), E max(z − t, 0), and the mean of max(−h + g, 0)."""
+    s = math.sqrt(q)
+    h = float(_steepness(np.array(-phi.threshold), s))
+    sure = abs(h) >= 40.0  # on one side of the kink, where h is cut
+    return s, h, float(ndtr(h)), max(-phi.threshold, 0.0) if sure else s * rectified(h)[0], rectified(-h)[0]
+
+
+@conditional_mean.register
+def _shifted_mean(phi: ShiftedRelu, mean: np.ndarray, std: float) -> np.ndarray:
+    return _relu_mean(Relu(), mean - phi.threshold, std)
+
+
+@conditional_slope.register
+def _shifted_slope(phi: ShiftedRelu, mean: np.ndarray, std: float) -> np.ndarray:
+    return _relu_slope(Relu(), mean - phi.threshold, std)
 
 
 @cross_moment.register

@@ -11,6 +11,7 @@ from approxmm.reporting.canvas import drawing, save
 from approxmm.reporting.fig_accuracy import draw_accuracy
 from approxmm.reporting.fig_closure import closure_summary, draw_closure
 from approxmm.reporting.fig_compounding import draw_compounding, draw_moments, draw_output_error
+from approxmm.reporting.fig_depth import draw_depth_layers
 from approxmm.reporting.fig_field import draw_field_depth, draw_field_law
 from approxmm.reporting.fig_field_shares import draw_field_parts, draw_field_shares
 from approxmm.reporting.fig_law import draw_law
@@ -251,6 +252,16 @@ FIGURES = (
         draw_closure,
         closure_summary,
         "The difference at the output in per cent: full / diagonal (± the simulation’s interval)",
+    ),
+    FigureKind(
+        "depth_layers",
+        "layers",
+        ("method", "options", "budget", "depth", "layer", "recall", "cosine"),
+        "What the selection finds, and what is left of the direction",
+        "The deepest networks after training, by layer. Recall is of the nodes with the largest pre-activations, given "
+        "the layer’s input as the sampled path delivers it.",
+        "Two panels by layer, one line a run: recall between 0 and 1, and the cosine of sampled and exact outputs.",
+        draw_depth_layers,
     ),
 )
 

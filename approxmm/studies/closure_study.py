@@ -80,7 +80,7 @@ def closure_study(
 
 def _trained(settings: ClosureSettings, data: Dataset, depth: int) -> Network:
     exact = get_method("exact")
-    run = train(data, exact, depth=depth, width=settings.width, epochs=settings.epochs, seed=settings.seed)
+    run = train(data, exact, depth=depth, width=settings.width, epochs=settings.epochs, seed=settings.seed, keep="last")
     return run.network
 
 

@@ -100,6 +100,7 @@ def _network_rows(settings: FieldSettings, data: Dataset, activation: str, depth
         epochs=settings.epochs,
         batch=settings.batch,
         seed=settings.seed,
+        keep="last",
     )
     network = {"activation": activation, "depth": depth, "test_accuracy": result.test_accuracy, "status": result.status}
     inputs = data.validation.x[: settings.examples].astype(np.float64)

@@ -77,6 +77,7 @@ def training_rows(settings: QuickSettings, data: Dataset, name: str, depth: int,
         epochs=settings.epochs,
         batch=settings.batch,
         seed=seed,
+        keep="last",
         measure_every=settings.epochs if first else None,
         probe=settings.probe,
     )

@@ -99,7 +99,9 @@ def recall_of_active_sets(
     settings = [*_hash_settings(hashes, transform), *(("subspace_screen", {"rank": rank}) for rank in ranks)]
     loaded, rows = load_data(data, data_dir=data_dir), []
     for depth in depths:
-        network = train(loaded, get_method("exact"), depth=depth, width=width, epochs=epochs, seed=seed).network
+        network = train(
+            loaded, get_method("exact"), depth=depth, width=width, epochs=epochs, seed=seed, keep="last"
+        ).network
         for layer in _layers(network.astype(np.float64), loaded, depth, examples, observed):
             for budget in budgets:
                 for name, options in settings:

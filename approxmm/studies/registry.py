@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from approxmm.studies.closure_study import closure_study
+from approxmm.studies.depth_study import depth_study
 from approxmm.studies.field_study import field_study
 from approxmm.studies.quick import quick_study
 from approxmm.studies.recall_study import recall_study
-from approxmm.studies.settings import ClosureSettings, FieldSettings, QuickSettings, RecallSettings, StudySettings
+from approxmm.studies.settings import (
+    ClosureSettings,
+    DepthSettings,
+    FieldSettings,
+    QuickSettings,
+    RecallSettings,
+    StudySettings,
+)
 from approxmm.studies.study import Study
 
 __all__ = ["run_study"]
@@ -18,6 +26,7 @@ _STUDIES: dict[type[StudySettings], Callable[..., Study]] = {
     RecallSettings: recall_study,
     FieldSettings: field_study,
     ClosureSettings: closure_study,
+    DepthSettings: depth_study,
 }
 
 

@@ -1,26 +1,24 @@
-"""What a study runs, checked, from code or from a TOML file."""
+"""What a study runs: checked settings, one class a study."""
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from approxmm.errors import DataError, InputError, MissingError
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "ClosureSettings",
+    "DepthSettings",
     "FieldSettings",
     "QuickSettings",
     "RecallSettings",
     "Selection",
     "StudySettings",
-    "load_settings",
+    "TrainingRun",
 ]
 
 Count = Annotated[int, Field(ge=1)]
+Product = Literal["forward", "input_gradient", "weight_gradient"]
 
 
 class StudySettings(BaseModel):
@@ -202,37 +200,67 @@ class FieldSettings(StudySettings):
     seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
 
 
-_KINDS: dict[str, type[StudySettings]] = {
-    "quick": QuickSettings,
-    "recall": RecallSettings,
-    "field": FieldSettings,
-    "closure": ClosureSettings,
-}
+class TrainingRun(StudySettings):
+    """One way of training, at every depth and with every seed.
 
-
-def load_settings(path: str | Path) -> StudySettings:
-    """Read settings from a TOML file; what it does not name keeps its default.
-
-    Raises
-    ------
-    MissingError, DataError, InputError
-        If the file is missing, is not TOML, or holds a setting that is unknown or out of range.
+    Attributes
+    ----------
+    method, budget, options
+        Of the sampling; the budget of exact products means nothing.
+    label : str
+        Sets it apart from another run of the same method and budget.
+    batch : int
+    optimizer, lr, schedule
+        As for `approxmm train`.
+    normalise : {"none", "rms"}
+        Of every hidden layer's outputs.
+    sampled : tuple of str
+        The products that are sampled.
+    depths : tuple of int
+        Only these of the study's; all if empty.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise MissingError(f"study file {path} does not exist; leave it out to run the quick study with its defaults")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not valid TOML ({error}); see reports/quick.toml for an example") from error
-    name = content.get("study", "quick")
-    kind = _KINDS.get(name) if isinstance(name, str) else None
-    if kind is None:
-        raise InputError(f"{path}: study={name!r} is unknown; choose one of {', '.join(_KINDS)}")
-    try:
-        return kind(**content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(kind.model_fields)
-        raise InputError(f"{path}: {where}={first['input']!r}: {first['msg']}; settings are {known}") from error
+
+    method: str = "exact"
+    budget: Annotated[float, Field(gt=0, le=1)] = 0.05
+    options: dict[str, bool | int | float | str] = {}
+    label: str = ""
+    batch: Count = 20
+    optimizer: str = "lazy_adam"
+    lr: Annotated[float, Field(gt=0)] | None = None
+    schedule: str = "linear"
+    normalise: Literal["none", "rms"] = "none"
+    sampled: Annotated[tuple[Product, ...], Field(min_length=1)] = ("forward", "input_gradient", "weight_gradient")
+    depths: tuple[Count, ...] = ()
+
+
+class DepthSettings(StudySettings):
+    """Settings of the depth study: what training with sampled products keeps of the accuracy, by depth.
+
+    Attributes
+    ----------
+    data, data_dir : str
+        As for the quick study.
+    runs : tuple of TrainingRun
+    depths, width, epochs
+        Of all runs.
+    seeds, seed : int
+        Number of seeds, and the first.
+    probe : int
+        Validation images on which recall and compounding are measured at the end (first seed).
+    """
+
+    study: Literal["depth"] = "depth"
+    data: str = "digits"
+    data_dir: str | None = None
+    runs: Annotated[tuple[TrainingRun, ...], Field(min_length=1)] = (
+        TrainingRun(),
+        TrainingRun(method="oracle_active", normalise="rms"),
+        TrainingRun(method="subspace_screen", normalise="rms"),
+        TrainingRun(method="alsh", normalise="rms"),
+    )
+    depths: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 3, 7)
+    width: Count = 400
+    epochs: Count = 10
+    seeds: Count = 2
+    seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
+    probe: Count = 100

@@ -7,7 +7,8 @@ import hashlib
 import pytest
 
 from approxmm.data import check_data
-from approxmm.data.sources import SOURCES
+from approxmm.data.registry import SOURCES
+from approxmm.data.source import FileSource
 from approxmm.errors import InputError
 
 
@@ -43,7 +44,7 @@ def test_embedded():
     result = check_data("digits")
     assert result.ok
     assert result.files == ()
-    assert result.summary == "embedded: 1,797 examples, 64 features"
+    assert result.summary == "embedded: 1,797 examples, 64 features, 10 classes"
 
 
 def test_unknown():
@@ -100,10 +101,23 @@ def test_changed_content_that_still_loads(published):
     assert not result.ok
 
 
+def test_generated(write_set):
+    assert check_data("convex").summary == "generated: 58,000 examples, 784 features, 2 classes"
+    result = check_data("mnist_deformed", write_set())
+    assert result.loadable
+    assert [file.checksum for file in result.files] == ["bad"] * 4  # sound files, but not the published ones
+    assert result.summary == "generated from mnist: 125,000 examples, 784 features, 10 classes"
+    assert not check_data("mnist_deformed").ok
+
+
 def test_table_is_well_formed():
     for name, source in SOURCES.items():
         assert source.name == name
-        assert all(mirror.endswith("/") for mirror in source.mirrors)
+        assert source.citation
+        assert all(option.default in option.allowed for option in source.options.values())
+        if not isinstance(source, FileSource):
+            continue
+        assert all(mirror.startswith("http") and mirror.endswith("/") for mirror in source.mirrors)
         checksums = [c for file in source.files for c in (file.checksum, file.content_checksum) if c]
         if source.archive:
             checksums.append(source.archive.checksum)

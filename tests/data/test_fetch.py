@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from approxmm.data import check_data, fetch_data, load_data
-from approxmm.data.sources import SOURCES, Archive, IdxFile
+from approxmm.data.registry import SOURCES
+from approxmm.data.source import Archive, DataFile
 from approxmm.errors import DataError, InputError, MissingError
 
 FIELDS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -185,6 +186,12 @@ def test_folder_below_a_file(publish, serve, tmp_path):
 def test_embedded_and_unknown():
     with pytest.raises(InputError, match="'digits' is embedded and cannot be fetched; load it as it is"):
         fetch_data("digits")
+    with pytest.raises(InputError, match="'convex' is generated and cannot be fetched; load it as it is"):
+        fetch_data("convex")
+    with pytest.raises(
+        InputError, match="'mnist_deformed' is generated and cannot be fetched; fetch 'mnist', of which"
+    ):
+        fetch_data("mnist_deformed")
     with pytest.raises(InputError, match=r"unknown data set 'mnits', .*did you mean 'mnist'"):
         fetch_data("mnits")
 
@@ -239,7 +246,7 @@ def test_archive_without_a_member(archived, tmp_path):
 
 
 def test_a_file_without_checksum_is_not_fetched(monkeypatch, tmp_path):
-    bare = dataclasses.replace(SOURCES["kmnist"], train_images=IdxFile("train-images-idx3-ubyte"))
+    bare = dataclasses.replace(SOURCES["kmnist"], train_images=DataFile("train-images-idx3-ubyte"))
     monkeypatch.setitem(SOURCES, "kmnist", bare)
     with pytest.raises(MissingError, match=r"no checksum of 'train-images-idx3-ubyte\.gz' is known"):
         fetch_data("kmnist", tmp_path)

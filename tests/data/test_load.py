@@ -191,7 +191,7 @@ def test_unknown_name(name, close):
 
 
 def test_other_bad_arguments():
-    with pytest.raises(InputError, match=r"unknown data set 'zzz', known are [a-z_, ]+$"):
+    with pytest.raises(InputError, match=r"unknown data set 'zzz', known are [a-z_0-9, ]+$"):
         load_data("zzz")
     with pytest.raises(InputError, match="standardise is 'x'"):
         load_data(standardise="x")
@@ -212,12 +212,42 @@ def test_unreadable_folder(tmp_path, monkeypatch):
 
 def test_available(write_set):
     listed = {info.name: info for info in available(write_set("kmnist"))}
-    assert list(listed) == ["digits", "mnist", "fashion_mnist", "kmnist", "emnist_letters"]
-    assert [name for name, info in listed.items() if info.present] == ["digits", "kmnist"]
-    assert [name for name, info in listed.items() if info.embedded] == ["digits"]
+    files = ["mnist", "fashion_mnist", "kmnist", "emnist_letters", "small_norb", "cifar10"]
+    generated = ["rectangles", "convex", "digits_deformed", "mnist_deformed"]
+    assert list(listed) == ["digits", *files, *generated]
+    assert [name for name, info in listed.items() if info.origin == "files"] == files
+    assert [name for name, info in listed.items() if info.origin == "generated"] == generated
+    present = ["digits", "kmnist", "rectangles", "convex", "digits_deformed"]
+    assert [name for name, info in listed.items() if info.present] == present
     assert listed["digits"].sizes == SIZES
     assert listed["mnist"].sizes == (55_000, 5_000, 10_000)
     assert listed["emnist_letters"].sizes == (114_400, 10_400, 20_800)
+    assert listed["small_norb"].shape == (2, 32, 32)
+    assert listed["small_norb"].options == {"side": 32, "cameras": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "reason"),
+    [
+        ("mnist", {"side": 3}, "data set 'mnist' has no option 'side'; it has none"),
+        ("small_norb", {"size": 3}, "has no option 'size'; its options are side, cameras"),
+        (
+            "small_norb:side=33",
+            {},
+            r"side=33 of data set 'small_norb' \(rows .*\) must be one of 96, 48, 32, 24, 16, 12, 8; ",
+        ),
+        ("small_norb", {"cameras": True}, "cameras=True of data set 'small_norb'"),
+        ("convex:examples=11", {}, "examples=11 .* must be an integer from 12 to 1000000; the default is 8000"),
+        ("convex:examples=x", {}, "examples='x' of data set 'convex'"),
+        ("convex:examples", {}, "cannot read 'examples' in the data set 'convex:examples'; write name:option=value"),
+        ("convex:", {}, "cannot read '' in the data set 'convex:'"),
+        ("convex:examples=12", {"examples": 12}, "option 'examples' is in the name .* and given besides; give it once"),
+        ("convx:examples=12", {}, "unknown data set 'convx', .*did you mean 'convex'"),
+    ],
+)
+def test_bad_options(name, options, reason):
+    with pytest.raises(InputError, match=reason):
+        load_data(name, **options)
 
 
 def test_import_is_light():

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from approxmm.data import load_data
 from approxmm.data.dataset import Dataset
-from approxmm.engine import Adagrad, Adam, Momentum, Progress, Sgd, make_optimizer, measure, train
-from approxmm.engine import trainer as trainer_module
+from approxmm.engine import (
+    Adagrad,
+    Adam,
+    Momentum,
+    Progress,
+    Sgd,
+    TrainingResult,
+    make_optimizer,
+    measure,
+    train,
+)
+from approxmm.engine import loop as loop_module
 from approxmm.engine.optimizers import Optimizer
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
 from approxmm.engine.steps import StepRange
 from approxmm.errors import InputError
 from approxmm.methods import available_methods, get_method
+from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.propagation import simulate
 
@@ -124,29 +138,51 @@ def precision(method: str) -> type:
     return np.float32 if method in SINGLE else np.float64
 
 
-def check_same_bits(digits: Dataset, method: str, dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
+def check_same_bits(digits: Dataset, method: str, dtype: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     law, shape = get_method(method, 0.4), {"depth": 2, "width": 30, "epochs": 2, "dtype": dtype}
     runs = []
     for seconds in (0.2, 1e-9):  # one chunk an epoch, or one step a chunk
-        monkeypatch.setattr(trainer_module, "_CHUNK_SECONDS", seconds)
+        monkeypatch.setattr(loop_module, "_CHUNK_SECONDS", seconds)
         runs.append(train(digits, law, seed=7, **shape))
     assert runs[0].curves["train_loss"] == runs[1].curves["train_loss"]
     for first, second in zip(runs[0].network.weights, runs[1].network.weights, strict=True):
         np.testing.assert_array_equal(first, second)
     assert train(digits, law, seed=8, **shape).curves["train_loss"] != runs[0].curves["train_loss"]
+    check_resumed(runs[0], digits, law, tmp_path / "run.npz", shape)
+
+
+def check_resumed(whole: TrainingResult, digits: Dataset, law: Method, file: Path, shape: dict[str, Any]) -> None:
+    """Stop in the middle of the second epoch, go on from the file, and expect the bits of the run that was not."""
+
+    def interrupt(at: Progress) -> None:
+        if at.step == 90:
+            raise KeyboardInterrupt
+
+    part = train(digits, law, seed=7, checkpoint=file, progress=interrupt, **shape)
+    assert (part.status, part.steps, part.epochs) == ("interrupted", 90, 1)
+    rest = train(digits, law, seed=7, checkpoint=file, resume=True, **shape)
+    assert rest.status == "finished"
+    for name in ("train_loss", "validation_accuracy", "steps", "examples"):
+        assert rest.curves[name] == whole.curves[name]
+    for name in ("multiplications", "kept", "test_accuracy", "test_accuracy_sampled"):
+        assert getattr(rest, name) == getattr(whole, name)
+    for first, second in zip(whole.network.weights, rest.network.weights, strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("method", available_methods())
 def test_same_seed_same_bits_however_the_work_is_cut(
-    digits: Dataset, method: str, monkeypatch: pytest.MonkeyPatch
+    digits: Dataset, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_same_bits(digits, method, precision(method), monkeypatch)
+    check_same_bits(digits, method, precision(method), tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", [name for name in available_methods() if name not in SINGLE])
-def test_same_seed_same_bits_in_single_precision(digits: Dataset, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_same_bits(digits, method, np.float32, monkeypatch)
+def test_same_seed_same_bits_in_single_precision(
+    digits: Dataset, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_same_bits(digits, method, np.float32, tmp_path, monkeypatch)
 
 
 def test_last_batch_may_be_smaller_and_batch_larger_than_data(digits: Dataset) -> None:
@@ -164,7 +200,7 @@ def test_training_learns(digits: Dataset) -> None:
     assert result.multiplications_fraction == 1.0
     losses = result.curves["train_loss"]
     assert losses[-1] < 0.1 * losses[0]
-    assert list(result.to_pandas().columns) == ["train_loss", "validation_accuracy", "seconds"]
+    assert list(result.to_pandas().columns) == ["train_loss", "validation_accuracy", "seconds", "steps", "examples"]
 
 
 def test_divergence_is_a_status_and_the_last_good_parameters_stay(digits: Dataset) -> None:
@@ -247,6 +283,13 @@ def test_unscaled_dropout_is_evaluated_with_test_time_scaling(digits: Dataset) -
         ({"depth": 0}, "depth=0 must be an integer of at least 1"),
         ({"batch": -1}, "batch=-1"),
         ({"epochs": 0}, "epochs=0"),
+        ({"measure_every": 0}, "measure_every=0 must be an integer of at least 1"),
+        ({"evaluate_every": 0}, "evaluate_every=0 must be"),
+        ({"patience": 0}, "patience=0 must be"),
+        ({"threads": 0}, "threads=0 must be"),
+        ({"keep": "first"}, "keep='first' is unknown; choose one of best, last"),
+        ({"epoch": 3}, "epoch=3: train has no such argument"),
+        ({"resume": True}, "resume=True needs a checkpoint"),
         ({"activation": "rellu"}, "did you mean 'relu'"),
         ({"network": Network.random([3, 10])}, "does not fit data 'digits'"),
     ],

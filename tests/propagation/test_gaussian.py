@@ -15,8 +15,8 @@ from approxmm.activations import LeakyRelu, apply, get_activation, slope
 from approxmm.propagation.gaussian import gaussian_covariance, gaussian_moments
 from approxmm.propagation.gaussian_pairs import bivariate_excess, rectified, rectified_covariance
 
-NAMES = ["linear", "relu", "leaky_relu(0.2)", "tanh", "sigmoid", "gelu", "erf"]
-CLOSED = {"linear", "relu", "leaky_relu(0.2)", "erf"}
+NAMES = ["linear", "relu", "leaky_relu(0.2)", "shifted_relu(0.6)", "tanh", "sigmoid", "gelu", "erf"]
+CLOSED = {"linear", "relu", "leaky_relu(0.2)", "shifted_relu(0.6)", "erf"}
 PAIRS = [(0.0, 1.0), (0.7, 0.3), (-2.0, 0.5), (-1.0, 5.0), (0.3, 1e-3), (5.0, 1e-9)]
 
 
@@ -44,7 +44,7 @@ def test_mean_and_variance_are_the_integrals(name):
     m, s = np.array(PAIRS).T
     means, variances = gaussian_moments(phi, m, s * s)
     for mean, variance, mu, sigma in zip(means, variances, m, s, strict=True):
-        centre, kinks = scalar(mu), (-mu / sigma,)
+        centre, kinks = scalar(mu), ((getattr(phi, "threshold", 0.0) - mu) / sigma,)
         first = expectation(lambda g, mu=mu, sigma=sigma, c=centre: scalar(mu + sigma * g) - c, kinks)
         second = expectation(lambda g, mu=mu, sigma=sigma, c=centre + first: (scalar(mu + sigma * g) - c) ** 2, kinks)
         accuracy = 1e-12 if name in CLOSED else 2e-9
@@ -53,7 +53,7 @@ def test_mean_and_variance_are_the_integrals(name):
         assert abs(variance - second) <= accuracy * sigma * sigma + 1e-15 * sigma + 3e-8 * variance * (sigma < 1e-4)
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu(0.2)", "erf", "tanh"])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu(0.2)", "shifted_relu(0.6)", "erf", "tanh"])
 def test_covariance_is_the_integral_over_the_conditional_mean(name):
     phi, scalar = phi_of(name)
     m, s = np.array([0.3, -0.8, 1.5]), np.array([0.9, 1.0, 0.4])
@@ -67,7 +67,8 @@ def test_covariance_is_the_integral_over_the_conditional_mean(name):
             mean, _ = gaussian_moments(phi, np.array([m[1] + rho * s[1] * g]), np.array([left * left]))
             return (scalar(m[0] + s[0] * g) - centre) * mean[0]
 
-        kinks = (-m[0] / s[0], -m[1] / (rho * s[1]))
+        t = getattr(phi, "threshold", 0.0)
+        kinks = ((t - m[0]) / s[0], (t - m[1]) / (rho * s[1]))
         series = 5e-8 if rho > 0.99 else 1e-8
         assert abs(C[0, 1] - expectation(conditional, kinks)) <= (1e-10 if name in CLOSED else series)
         assert C[1, 0] == C[0, 1]

@@ -11,7 +11,8 @@ from approxmm.errors import InputError
 from approxmm.studies.field_findings import field_findings
 from approxmm.studies.field_study import field_study
 from approxmm.studies.registry import run_study
-from approxmm.studies.settings import FieldSettings, Selection, load_settings
+from approxmm.studies.settings import FieldSettings, Selection
+from approxmm.studies.spec import load_settings
 
 SETTINGS = FieldSettings(
     activations=("relu",),

@@ -14,7 +14,8 @@ from approxmm.errors import DataError, InputError, MissingError
 from approxmm.studies.captions import CAPTIONS
 from approxmm.studies.findings import quick_findings
 from approxmm.studies.quick import quick_study
-from approxmm.studies.settings import QuickSettings, load_settings
+from approxmm.studies.settings import QuickSettings
+from approxmm.studies.spec import load_settings
 from approxmm.studies.study import Study
 
 SMALL = {

@@ -14,7 +14,7 @@ from approxmm.engine.sparse.batch import descend, step_layer
 from approxmm.engine.sparse.forward import forward_example
 from approxmm.engine.sparse.ledger import BACKWARD, FORWARD, TIMED, Ledger, mark, start
 from approxmm.engine.sparse.memory import DELTA, VALUES, Memory, part
-from approxmm.engine.steps import LOSS_LIMIT, StepRange
+from approxmm.engine.steps import StepRange
 from approxmm.engine.team import Team, barrier, share
 from approxmm.random import Key, Stream
 
@@ -60,7 +60,7 @@ def walk_examples(
     -------
     int
         How many steps of the range are certain: all, or those before the first whose loss was not finite or beyond
-        `LOSS_LIMIT`, whose update is not made.
+        the limit of `loss`, whose update is not made.
     """
     depth = layout.weight_at.size
     for s in range(steps.first + rank, steps.stop, size):
@@ -75,7 +75,7 @@ def walk_examples(
             loss, scores.reshape((1, scores.size)), targets[row : row + 1], delta.reshape((1, delta.size))
         )
         since = mark(ledger, rank, FORWARD, since)
-        if not losses[s] < LOSS_LIMIT:  # written so that NaN ends the run too
+        if not losses[s] < loss.limit:  # written so that NaN ends the run too
             return s - steps.first
         rate = steps.rates[s - steps.first]
         step_example(
@@ -112,7 +112,7 @@ def walk_batches(
     Returns
     -------
     int
-        Steps taken: fewer than asked for if a loss was not finite or beyond `LOSS_LIMIT`, whose update is not made.
+        Steps taken: fewer than asked for if a loss was not finite or beyond the limit of `loss`, whose update is not made.
     """
     depth, rank = layout.weight_at.size, team.rank
     for s in range(steps.first, steps.stop):
@@ -141,7 +141,7 @@ def walk_batches(
         mean /= size
         if rank == 0:
             losses[s] = mean
-        if not mean < LOSS_LIMIT:  # written so that NaN ends the run too
+        if not mean < loss.limit:  # written so that NaN ends the run too
             return s - steps.first
         rate = steps.rates[s - steps.first]
         since = start(since != 0.0)
