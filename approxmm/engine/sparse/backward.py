@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, inlined
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, bias_of, weights_of
 from approxmm.engine.optimizers import adds_directly
@@ -66,7 +66,7 @@ def _step_rows(
             dot_and_add(W, items, whole, scaled, back)
         else:
             dot_lines(W, items, nodes, delta, whole, back)
-            add_block(W, items, scaled, nodes, delta, whole)
+            add_block(W, items, scaled, nodes, delta, whole, back)
     else:
         most = lines_at_once(slots, nodes.size, memory.scratch[rank])
         for first in range(0, items.size, most):
@@ -82,7 +82,7 @@ def _step_rows(
     return back
 
 
-@compiled
+@inlined
 def _step_nodes(
     optimizer: Any,
     params: np.ndarray,
@@ -111,7 +111,8 @@ def _step_nodes(
     ledger.counts[rank, k, 2] += touched
     if adds_directly(optimizer):
         scaled = times_rate(delta, rate, memory.lines_real[SCALE, rank])
-        add_block(W, nodes, scaled, items, values, sent.dense)
+        spare = line_of(memory.lines_real, LINE, rank, nodes.size)
+        add_block(W, nodes, scaled, items, values, sent.dense, spare)
         since = mark(ledger, rank, UPDATE, since)
         if follows(state):
             follow(state, k, sent, nodes, scaled, listed(memory, PRODUCT, slot, layout, k + 1), W.T)
