@@ -12,9 +12,11 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core import types as _types
 from numba.extending import intrinsic as _intrinsic
+from numba.extending import lower_builtin as _lower_builtin
 
-__all__ = ["compiled", "compiled_fast", "copy_into", "inlined", "intrinsic"]
+__all__ = ["compiled", "compiled_fast", "copy_into", "inlined", "intrinsic", "lowered"]
 
 # Some versions of Numba are typed and some are not; the checker need not know which is installed.
 _njit = cast(Any, numba.njit)
@@ -29,7 +31,7 @@ _FAST = {"contract", "reassoc", "arcp", "nsz"}
 
 def compiled(function: _F) -> _F:
     """Compile `function` lazily in no-Python mode, strict IEEE arithmetic, cached on disk, without the GIL."""
-    return cast(_F, _forgiving(_njit(**_OPTIONS)(function)))
+    return cast(_F, _once_for_all_numbers(_forgiving(_njit(**_OPTIONS)(function))))
 
 
 def inlined(function: _F) -> _F:
@@ -43,12 +45,37 @@ def inlined(function: _F) -> _F:
 
 def compiled_fast(function: _F) -> _F:
     """Like `compiled`, but sums may be reordered and multiply-adds contracted (NaN and infinity are kept)."""
-    return cast(_F, _forgiving(_njit(**_OPTIONS, fastmath=_FAST)(function)))
+    return cast(_F, _once_for_all_numbers(_forgiving(_njit(**_OPTIONS, fastmath=_FAST)(function))))
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make `function`, which types and emits instructions, callable in compiled code."""
     return cast(Callable[..., Any], cast(Any, _intrinsic)(function))
+
+
+def _once_for_all_numbers(dispatcher: Any) -> Any:
+    """Let a kernel that calls this one with a constant not compile it for that constant alone.
+
+    Numba would compile a function that is called with 0 here and 1 there for Literal[0] and for Literal[1], although
+    LLVM sees the constants anyway where it inlines the call.
+    """
+    original = dispatcher.get_call_template
+
+    def with_types_only(args: Any, keywords: Any) -> Any:
+        unliteral = cast(Any, _types).unliteral
+        return original(tuple(map(unliteral, args)), {name: unliteral(kind) for name, kind in keywords.items()})
+
+    dispatcher.get_call_template = with_types_only
+    return dispatcher
+
+
+def lowered(function: Callable[..., Any], *kinds: Any) -> Callable[[_F], _F]:
+    """Return a decorator: what emits the instructions for calls of `function` with arguments of these Numba types.
+
+    How such calls are typed is said by `numba.extending.type_callable`. Unlike an `overload`, nothing is compiled for
+    itself, and in plain Python `function` is what it is.
+    """
+    return cast(Callable[[_F], _F], cast(Any, _lower_builtin)(function, *kinds))
 
 
 def _forgiving(dispatcher: Any) -> Any:

@@ -6,18 +6,19 @@ In plain Python the same functions are ordinary ones: there, one thread at a tim
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils as _cgutils
 from numba.extending import overload
 
 from approxmm.compile import compiled, intrinsic
 
 __all__ = ["acquire", "fetch_add", "give_way", "read_shared", "release", "try_acquire"]
 
+_insert = cast(Any, _cgutils).get_or_insert_function  # typed in some versions of Numba only
 _SPINS = 1000  # turns (about a microsecond) before a waiting thread offers its processor to others
 
 
@@ -55,7 +56,7 @@ def _emit_give_way(typing: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if sys.platform != "win32":
             function = ir.FunctionType(ir.IntType(32), [])
-            builder.call(cgutils.get_or_insert_function(builder.module, function, "sched_yield"), [])
+            builder.call(_insert(builder.module, function, "sched_yield"), [])
         return context.get_dummy_value()
 
     return types.void(), emit

@@ -30,13 +30,14 @@ def _gradient_lines(profile: ErrorProfile) -> list[str]:
     """Return a table of the gradients' errors, where the profile has them, for the layers that are listed."""
     lines = []
     for layer in (profile.layers[at] for at in _chosen(profile.depth)):
-        if layer.delta is not None and layer.weight_gradient is not None:
-            figures = layer.weight_gradient
+        if layer.weight_gradient is not None:
+            figures, delta = layer.weight_gradient, layer.delta
+            of_delta = "–" if delta is None else _number(delta.relative_error, delta.log10_relative_error, 4)
             bias = f"{layer.extra['gradient_bias']:.4g}" if "gradient_bias" in layer.extra else "–"
             lines.append(
                 f"{layer.layer:5d}  {_number(figures.relative_error, figures.log10_relative_error, 6):>14}  "
                 f"{_interval(figures):24}  {figures.cosine:6.4f}  "
-                f"{_number(layer.delta.relative_error, layer.delta.log10_relative_error, 4):>11}  {bias:>13}"
+                f"{of_delta:>11}  {bias:>13}"
             )
     header = "layer  gradient error  95 % interval             cosine  delta error  gradient bias"
     return [header, *lines] if lines else []

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import lower_builtin, type_callable
+from numba.extending import type_callable
 
 from approxmm.bits import list_members, mark_from, words_for
-from approxmm.compile import compiled
+from approxmm.compile import compiled, lowered
 
 __all__ = ["fill_top"]
 
@@ -46,13 +46,13 @@ def _turned(builder: Any, bits: Any) -> Any:
     return builder.xor(bits, builder.lshr(sign, ir.Constant(bits.type, 1)))
 
 
-@lower_builtin(_order, types.Float)
+@lowered(_order, types.Float)
 def _emit_order(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     order = _turned(builder, builder.bitcast(args[0], ir.IntType(signature.args[0].bitwidth)))
     return builder.sext(order, ir.IntType(64)) if order.type.width < 64 else order
 
 
-@lower_builtin(_ordered, types.Integer, types.Float)
+@lowered(_ordered, types.Integer, types.Float)
 def _emit_ordered(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     width = signature.return_type.bitwidth
     order = builder.trunc(args[0], ir.IntType(width)) if width < 64 else args[0]

@@ -1,4 +1,4 @@
-"""Measured compounding: the sampled forward pass of the engine against the exact one, on a probe set.
+"""Measured compounding: the sampled passes of the engine against exact ones, on a probe set.
 
 This uses the engine's own kernels and draws (one draw a minibatch on the inner side, one an example on the
 output side), so it is an independent check of the simulation and of the closed forms.
@@ -13,6 +13,7 @@ import numpy as np
 
 from approxmm.activations import apply
 from approxmm.engine.layout import units_of, weights_of
+from approxmm.engine.measure_gradients import GradientTally, moments
 from approxmm.engine.session import Session
 from approxmm.engine.workspace import EXACT, active_items
 from approxmm.profile import ErrorProfile, LayerError, metrics_from_moments
@@ -21,8 +22,10 @@ from approxmm.shares import ShareTally
 __all__ = ["measure"]
 
 
-def measure(session: Session, probe: np.ndarray, repeats: int = 4, step: int = 0) -> ErrorProfile:
-    """Return the error of the sampled forward pass with the present weights, by layer.
+def measure(
+    session: Session, probe: np.ndarray, repeats: int = 4, step: int = 0, targets: np.ndarray | None = None
+) -> ErrorProfile:
+    """Return the error of the sampled forward pass with the present weights, by layer, and of the gradients.
 
     Parameters
     ----------
@@ -33,40 +36,50 @@ def measure(session: Session, probe: np.ndarray, repeats: int = 4, step: int = 0
         Draws for each block.
     step : int
         Training steps taken so far, for the record.
+    targets : (P,) classes or (P, C) array, optional
+        Of the probe's examples. With them the gradients of the loss are compared too, of each layer's weights and block
+        by block, as `simulate` compares those of minibatches.
 
     Returns
     -------
     ErrorProfile
         `extra` holds, where active items were selected for a product, the theorem's effective ratio
         of active to inactive sums: ``ratio`` (least squares over nodes and examples) and the quartiles
-        ``ratio_low``, ``ratio_median``, ``ratio_high`` of the nodes' own ratios.
+        ``ratio_low``, ``ratio_median``, ``ratio_high`` of the nodes' own ratios. Where nodes were selected, ``recall``
+        is the share of them that are truly the largest z, given the layer's input as the sampled path delivers it.
+        With `targets` and two draws
+        or more it holds ``gradient_bias`` = ‖E ĝ − g‖²/‖g‖², which may be negative by chance.
     """
     started = time.perf_counter()
     sums = np.zeros((session.depth, 2, 4))  # error, estimate, cross, exact
     ratios = [ShareTally() for _ in range(session.depth)]
-    for repeat in range(repeats):
-        for number, rows in enumerate(session.blocks(probe)):
-            x = probe[rows]
-            exact = [(z.copy(), a.copy()) for z, a in session.layers(x, sampled=False, item=0)]
-            sampled = session.layers(x, sampled=True, item=repeat * len(probe) + number)
+    found = np.zeros((session.depth, 2))  # nodes that are rightly active, all active nodes
+    gradients = GradientTally(session.layout)
+    for number, rows in enumerate(session.blocks(probe)):
+        x, items = probe[rows], [repeat * len(probe) + number for repeat in range(repeats)]
+        exact = [(z.copy(), a.copy()) for z, a in session.layers(x, sampled=False, item=0)]
+        for item in items:
+            sampled = session.layers(x, sampled=True, item=item)
             for k in range(session.depth):
                 for i in (0, 1):
-                    sums[k, i] += _sums(sampled[k][i], exact[k][i])
+                    sums[k, i] += moments(sampled[k][i], exact[k][i])
                 _add_ratio(session, x, k, ratios[k])
+                found[k] += _hits(session, k, len(x))
+        if targets is not None:
+            # Of sums over examples, not means: a smaller last block then counts for what it holds.
+            g, *draws = (session.gradient(x, targets[rows], i >= 0, max(i, 0)) * len(x) for i in (-1, *items))
+            gradients.add(g, draws)
     layers = []
     for k in range(session.depth):
         pre, out = (metrics_from_moments(s[3], s[1], s[2], s[0]) for s in sums[k])
-        layers.append(LayerError(k + 1, output=out, pre_activation=pre, extra=_ratio_figures(ratios[k])))
+        extra, weights = _ratio_figures(ratios[k]), None
+        if found[k, 1] > 0:
+            extra["recall"] = float(found[k, 0] / found[k, 1])
+        if targets is not None:
+            extra, weights = extra | gradients.bias(k), gradients.metrics(k)
+        layers.append(LayerError(k + 1, output=out, pre_activation=pre, extra=extra, weight_gradient=weights))
     settings: dict[str, Any] = {"method": session.method.name, "step": step, "probe": len(probe), "repeats": repeats}
     return ErrorProfile("training", tuple(layers), time.perf_counter() - started, settings)
-
-
-def _sums(value: np.ndarray, exact: np.ndarray) -> np.ndarray:
-    value, exact = value.astype(np.float64), exact.astype(np.float64)
-    difference = value - exact
-    return np.array(
-        [np.vdot(difference, difference), np.vdot(value, value), np.vdot(value, exact), np.vdot(exact, exact)]
-    )
 
 
 def _ratio_figures(tally: ShareTally) -> dict[str, float]:
@@ -96,3 +109,18 @@ def _add_ratio(session: Session, x: np.ndarray, k: int, ratio: ShareTally) -> No
         return
     weights = weights_of(session.params, session.layout, k)
     ratio.add((everything * chosen) @ weights, everything @ weights)
+
+
+def _hits(session: Session, k: int, batch: int) -> tuple[int, int]:
+    """Return how many active nodes of layer k are among the largest z, and how many are active, after a sampled pass.
+
+    Both are 0 where no nodes are selected. In an example with c active nodes the c largest count, ties by number.
+    """
+    draw = session.sampling().forward
+    if draw == EXACT or session.method.claims.side == "inner" or k >= session.sampled_layers:
+        return 0, 0
+    active = units_of(session.work.mask[draw], session.layout, k, batch) != 0
+    order = np.argsort(-units_of(session.work.pre, session.layout, k, batch), axis=1, kind="stable")
+    counts = active.sum(axis=1)
+    among = np.arange(active.shape[1]) < counts[:, None]
+    return int((np.take_along_axis(active, order, axis=1) & among).sum()), int(counts.sum())

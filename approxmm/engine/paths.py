@@ -34,8 +34,6 @@ def _obstacle(recipe: Recipe) -> str:
     """Return what stands against the per-example path; nothing if it can be taken."""
     if moves_idle.implementation(type(recipe.optimizer)).py_func(recipe.optimizer):
         return f"optimizer {type(recipe.optimizer).__name__.lower()} moves weights that no example touched"
-    if recipe.batch > 1:
-        return f"batch={recipe.batch} shares its products"
     if recipe.independent or recipe.sampled != PRODUCTS:
         return "only one draw for all three products of a layer is taken there"
     return ""

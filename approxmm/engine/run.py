@@ -144,7 +144,8 @@ class Run:
         """Return the compounding of error with the present parameters."""
         assert self.validation is not None
         with self._timed("measurement"):
-            return measure(self.session, self.validation[0][: self.plan.probe], step=self.at.taken)
+            probe, targets = (part[: self.plan.probe] for part in self.validation)
+            return measure(self.session, probe, step=self.at.taken, targets=targets)
 
     def _advance(self) -> bool:
         """Take some steps and what is due after them; return False if the loss or the parameters exploded."""

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from approxmm.activations import Activation, get_activation
+from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import bias_of, flatten, make_layout, unflatten, units_of, weights_of
-from approxmm.engine.losses import target_memory, target_rows
-from approxmm.engine.optimizers import slot_count
+from approxmm.engine.losses import evaluate, target_memory, target_rows
+from approxmm.engine.optimizers import Collect, slot_count
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.steps import StepRange, train_steps
 from approxmm.engine.team import ALONE, Team, make_teams
@@ -138,6 +139,27 @@ class Session:
             (units_of(self.work.pre, self.layout, k, len(x)), units_of(self.work.out, self.layout, k, len(x)))
             for k in range(self.depth)
         ]
+
+    def gradient(self, x: np.ndarray, y: np.ndarray, sampled: bool, item: int) -> np.ndarray:
+        """Return the gradient of the mean loss of at most `batch` examples, a new array (P,) laid out as `params`.
+
+        Parameters
+        ----------
+        x : (B, n) array
+        y : (B,) classes or (B, C) targets
+        sampled : bool
+            By the training's sampled products, or by exact ones.
+        item : int
+            Numbers the draw, which is that of `layers`.
+        """
+        scores = self.layers(x, sampled, item)[-1][1]
+        delta = units_of(self.work.delta, self.layout, self.depth - 1, len(x))
+        evaluate(self.loss, scores, target_rows(self.loss, y, self.dtype), delta)
+        result = np.empty((1, self.params.size), dtype=self.dtype)
+        way = (self.params, self.layout, self.phi, self.sampling(sampled), self.work)
+        backward(x, *way, Collect(), result, 1.0, 1, ALONE)
+        flat: np.ndarray = result[0]
+        return flat
 
     def blocks(self, x: np.ndarray, size: int | None = None) -> Iterator[slice]:
         """Yield slices of `x` of the batch size, or of another one."""

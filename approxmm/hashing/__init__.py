@@ -59,7 +59,6 @@ from approxmm.hashing.transforms import (
 )
 from approxmm.hashing.upkeep import (
     check_fresh,
-    recode_item,
     recode_items,
     rescale_index,
     step_index,
@@ -117,7 +116,6 @@ __all__ = [
     "query_angles",
     "query_workspace",
     "rebuild_tables",
-    "recode_item",
     "recode_items",
     "refresh_columns",
     "rescale_index",

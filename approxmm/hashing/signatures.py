@@ -121,6 +121,7 @@ def item_signs(
     extra_planes: Floats,
     scale: float,
     raw: Floats,
+    item: int,
     squared_norm: float,
     value: npt.NDArray[np.float64],
     signs: npt.NDArray[np.uint64],
@@ -133,8 +134,9 @@ def item_signs(
     extra_planes : float array (extras, K·L)
     scale : float
         U / max‖w‖ of the index.
-    raw : float array (at least K·L,)
-        Projections of the unscaled item.
+    raw : float array (n, width)
+        Projections of the unscaled items.
+    item : int
     squared_norm : float
         Of the unscaled (pooled) item.
     value : float64 array (64 entries for each of `signs`)
@@ -142,14 +144,14 @@ def item_signs(
     signs : uint64 array (words,)
         Written: bit p of the words together is 1 where projection p is > 0.
     """
-    planes = extra_planes.shape[1]
+    # By unsigned indices of the whole arrays: a view of a row would be counted as a reference.
+    planes, row = extra_planes.shape[1], np.uint64(item)
     for p in range(planes):
-        value[p] = scale * raw[p]
+        value[p] = scale * raw[row, p]
     for e in range(transform.extras):
-        extra = item_extra(transform, squared_norm * scale * scale, e)
-        plane = extra_planes[e]
+        extra, plane = item_extra(transform, squared_norm * scale * scale, e), np.uint64(e)
         for p in range(planes):
-            value[p] += extra * plane[p]
+            value[p] += extra * extra_planes[plane, p]
     mark_above(value, 0.0, signs)
 
 
@@ -180,6 +182,6 @@ def pack_items(
     signs = np.empty(words_for(projections.query_shift.size), np.uint64)
     value = np.zeros(64 * signs.size, np.float64)
     for i in range(raw.shape[0]):
-        item_signs(transform, projections.extra_planes, scale, raw[i], squared_norms[i], value, signs)
+        item_signs(transform, projections.extra_planes, scale, raw, i, squared_norms[i], value, signs)
         for table in range(codes.shape[0]):
             codes[table, i] = code_of(signs, table, projections.bits)

@@ -19,10 +19,10 @@ from approxmm.hashing.pooling import pool_into, pool_rows
 from approxmm.hashing.query_codes import hash_vector, hash_workspace
 from approxmm.hashing.signatures import code_of, item_signs, pack_items
 from approxmm.hashing.tables import update_tables
+from approxmm.hashing.transforms import Transform
 
 __all__ = [
     "check_fresh",
-    "recode_item",
     "recode_items",
     "rescale_index",
     "step_index",
@@ -124,15 +124,15 @@ def step_items(
 
     Items whose codes stay, which are nearly all, cost their K·L projections and nothing else.
     """
+    raw, squared_norms = index.raw, index.squared_norms
     for t in range(changed.shape[0]):
-        item, c = changed[t], coefficients[t]
-        raw = index.raw[item]
-        for p in range(raw.shape[0]):
-            raw[p] += c * projected[p]
+        c, row = coefficients[t], np.uint64(changed[t])
+        for p in range(projected.shape[0]):
+            raw[row, p] += c * projected[p]
         # A norm that vanishes may come out slightly negative.
         step = np.float64(c)
-        squared = index.squared_norms[item] + step * (2.0 * products[t] + step * squared_norm)
-        index.squared_norms[item] = max(squared, 0.0)
+        squared = squared_norms[row] + step * (2.0 * products[t] + step * squared_norm)
+        squared_norms[row] = max(squared, 0.0)
     return recode_items(index, changed)
 
 
@@ -142,33 +142,54 @@ def recode_items(index: HashIndex, changed: npt.NDArray[np.int64]) -> int:
 
     Any thread may call it, while others do or search. Returns how many (table, item) pairs changed their bucket.
     """
-    signs = np.empty(words_for(index.projections.extra_planes.shape[1]), np.uint64)
+    planes = index.projections.extra_planes
+    signs = np.empty(words_for(planes.shape[1]), np.uint64)
     value = np.zeros(64 * signs.size, np.float64)
-    moving, count = np.empty(changed.shape[0], np.int64), 0
-    for i in range(changed.shape[0]):
-        # Written always and kept only if a code changed.
-        moving[count] = changed[i]
-        count += not _codes_stay(index, changed[i], value, signs)
+    moving = np.empty(changed.shape[0], np.int64)
+    count = _list_moving(
+        index.transform,
+        index.projections.bits,
+        planes,
+        index.scale[0],
+        index.raw,
+        index.squared_norms,
+        index.tables.codes,
+        changed,
+        value,
+        signs,
+        moving,
+    )
     return _move_items(index, moving[:count]) if count > 0 else 0
 
 
-@inlined
-def recode_item(index: HashIndex, item: int) -> int:
-    """Do what `recode_items` does, for one item."""
-    signs = np.empty(words_for(index.projections.extra_planes.shape[1]), np.uint64)
-    value = np.zeros(64 * signs.size, np.float64)
-    return 0 if _codes_stay(index, item, value, signs) else _move_items(index, np.full(1, item, np.int64))
-
-
 @compiled
-def _codes_stay(index: HashIndex, item: int, value: npt.NDArray[np.float64], signs: npt.NDArray[np.uint64]) -> bool:
-    """Return whether an item's codes are those of its projections; `value` and `signs` as for `item_signs`."""
-    planes, tables = index.projections.extra_planes, index.tables
-    item_signs(index.transform, planes, index.scale[0], index.raw[item], index.squared_norms[item], value, signs)
-    same = True
-    for table in range(tables.codes.shape[0]):
-        same &= code_of(signs, table, index.projections.bits) == tables.codes[table, item]
-    return same
+def _list_moving(
+    transform: Transform,
+    bits: int,
+    planes: Floats,
+    scale: float,
+    raw: Floats,
+    squared_norms: npt.NDArray[np.float64],
+    codes: npt.NDArray[np.int64],
+    changed: npt.NDArray[np.int64],
+    value: npt.NDArray[np.float64],
+    signs: npt.NDArray[np.uint64],
+    moving: npt.NDArray[np.int64],
+) -> int:
+    """List the changed items whose codes are not those of their projections; `value` and `signs` are scratch.
+
+    It is handed single arrays, because to take one out of a tuple counts a reference for each array of the tuple.
+    """
+    count = 0
+    for item in changed:
+        item_signs(transform, planes, scale, raw, item, squared_norms[item], value, signs)
+        stays = True
+        for table in range(codes.shape[0]):
+            stays &= code_of(signs, table, bits) == codes[table, item]
+        # Written always and kept only if a code changed.
+        moving[count] = item
+        count += not stays
+    return count
 
 
 @inlined

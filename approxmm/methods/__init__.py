@@ -1,7 +1,7 @@
 """The sampling methods, one file each; see `approxmm.methods.contract` for what each provides."""
 
 from approxmm.methods.budget import Budget
-from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Method
+from approxmm.methods.contract import Claims, Cost, ImportanceLaw, Method, Usage
 from approxmm.methods.operations import (
     SparseVector,
     follow,
@@ -23,6 +23,7 @@ __all__ = [
     "Method",
     "ScaleMoments",
     "SparseVector",
+    "Usage",
     "available_methods",
     "follow",
     "follow_node",

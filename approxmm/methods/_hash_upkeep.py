@@ -7,9 +7,9 @@ import numpy as np
 from approxmm.compile import compiled, copy_into, inlined
 from approxmm.hashing import (
     HashIndex,
+    Transform,
     add_projections,
     project_items,
-    recode_item,
     recode_items,
     squared_norms_into,
     step_items,
@@ -91,10 +91,12 @@ def _refit(index: HashIndex, refitting: np.ndarray) -> None:
 
 
 @compiled
-def _outgrown(index: HashIndex, node: int) -> bool:
-    """Return whether a node is too long for the stored scale (which moves no code without added coordinates)."""
-    limit = index.transform.limit + _ROOM * (1.0 - index.transform.limit)
-    return index.transform.extras > 0 and index.squared_norms[node] * index.scale[0] ** 2 > limit**2
+def _outgrown(transform: Transform, scale: float, squared_norms: np.ndarray, nodes: np.ndarray) -> bool:
+    """Return whether a node is too long for the stored scale, which moves no code without added coordinates."""
+    limit, longest = transform.limit + _ROOM * (1.0 - transform.limit), 0.0
+    for node in nodes:
+        longest = max(longest, squared_norms[node])
+    return transform.extras > 0 and longest * scale**2 > limit**2
 
 
 @inlined
@@ -117,10 +119,8 @@ def follow_step(
     for t in range(x.size):
         squared_norm += np.float64(x.values[t]) * np.float64(x.values[t])
     step_items(index, nodes, coefficients, projected, squared_norm, products)
-    for node in nodes:
-        if _outgrown(index, node):
-            _refit(index, refitting_of(indexes, layer))
-            break
+    if _outgrown(index.transform, index.scale[0], index.squared_norms, nodes):
+        _refit(index, refitting_of(indexes, layer))
 
 
 @inlined
@@ -135,8 +135,9 @@ def follow_changes(
         change = np.float64(changes[i])
         squared += change * (2.0 * weights[items[i], node] - change)
     index.squared_norms[node] = max(squared, 0.0)
-    recode_item(index, node)
-    if _outgrown(index, node):
+    nodes = np.full(1, node, np.int64)
+    recode_items(index, nodes)
+    if _outgrown(index.transform, index.scale[0], index.squared_norms, nodes):
         _refit(index, refitting_of(indexes, layer))
 
 

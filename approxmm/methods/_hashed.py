@@ -7,7 +7,7 @@ gets a layer's index back as views.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -113,12 +113,13 @@ def _build(weights: np.ndarray, transform: Transform, shape: HashShape, key: Key
 
 def check_layer(indexes: LayerIndexes, layer: int, weights: np.ndarray) -> None:
     """Raise InputError if the index of this layer is not that of these weights (n, m)."""
-    check_fresh(index_of(indexes, layer), np.ascontiguousarray(weights.T))
+    # In plain Python the index's arrays share the ownership of their memory.
+    check_fresh(cast(Any, index_of).py_func(indexes, layer), np.ascontiguousarray(weights.T))
 
 
 @compiled
 def index_of(indexes: LayerIndexes, layer: int) -> HashIndex:
-    """Return a layer's index: views, so that what is written there is kept."""
+    """Return a layer's index: views, so that what is written there is kept; for compiled code (see `vector_of`)."""
     shape = indexes.shape
     real, at = indexes.real.flat, indexes.real.layout[layer]
     double, at_double = indexes.double.flat, indexes.double.layout[layer]
@@ -179,8 +180,8 @@ class Retrieved(NamedTuple):
     ----------
     work : QueryWorkspace
         Holds the set.
-    count : int
-        Its size.
+    size : int
+        Of the set.
     tables : Tables
         Only what a search reads.
     codes : (L, probes) int64
@@ -190,7 +191,7 @@ class Retrieved(NamedTuple):
     """
 
     work: QueryWorkspace
-    count: int
+    size: int
     tables: Tables
     codes: np.ndarray
     items: np.ndarray

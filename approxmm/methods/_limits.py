@@ -13,8 +13,8 @@ __all__ = ["limited"]
 @inlined
 def limited(found: Retrieved, limit: int, cap: bool, fill: bool, by_frequency: bool, key: Key) -> int:
     """Cut the set to `limit` items (those found in most tables, or random ones), or fill it up; return its size."""
-    if cap and found.count > limit:
+    if cap and found.size > limit:
         if by_frequency:
-            return keep_most_frequent(found.tables, found.codes, found.work, found.count, limit)
-        return subsample(found.work, found.count, limit, key)
-    return fill_random(found.work, found.count, limit, key) if fill else found.count
+            return keep_most_frequent(found.tables, found.codes, found.work, found.size, limit)
+        return subsample(found.work, found.size, limit, key)
+    return fill_random(found.work, found.size, limit, key) if fill else found.size

@@ -22,7 +22,7 @@ from approxmm.hashing import (
 )
 from approxmm.hashing._checks import check_integer, check_open_unit
 from approxmm.methods._hashed import HashShape, LayerIndexes, build_indexes
-from approxmm.methods.contract import Method
+from approxmm.methods.contract import Method, Usage
 from approxmm.random import Key, Stream, make_key
 
 __all__ = ["HashMethod", "query_theta"]
@@ -100,6 +100,12 @@ class HashMethod(Method):
     def hashing_cost(self, vectors: float, n: int) -> float:
         """Return the multiplications (additions, for sparse planes) of hashing `vectors` vectors of n entries."""
         return vectors * -(-n // self.pool) * self.bits * self.tables * self.plane_density
+
+    def followed_cost(self, usage: Usage) -> float:
+        """Return the multiplications of following steps: projections of what is added, and the nodes' new codes."""
+        planes = self.bits * self.tables
+        projected = (usage.inputs if usage.rank_one else usage.pairs) * self.plane_density
+        return float(planes * (projected + usage.active * (usage.rank_one + 1 + self.mips.extras)))
 
 
 def query_theta(method: HashMethod, x: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -8,13 +8,14 @@ compile time, and time in every call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numba import types
-from numba.core.imputils import impl_ret_borrowed
-from numba.extending import lower_builtin, type_callable
-from numba.np.arrayobj import populate_array
+from numba.extending import type_callable
+from numba.np import arrayobj
+
+from approxmm.compile import lowered
 
 __all__ = ["Packed", "matrix_of", "pack", "vector_of"]
 
@@ -47,8 +48,9 @@ def pack(parts: Sequence[Sequence[np.ndarray]], dtype: np.dtype | type) -> Packe
 def vector_of(flat: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Return a view of the entries of one array, 1-D: `flat` and ``layout[layer, part]`` of a `Packed`.
 
-    In compiled code this is a handful of instructions: slicing and reshaping would be most of what is compiled, in
-    every function that calls one that looks at a layer.
+    In compiled code this is a handful of instructions, and the view does not own the memory: the state that holds
+    `flat` must outlive it. (Slices would be most of what is compiled, and counting their references, which is
+    indivisible, most of the time that a selection spends on finding its arrays.)
     """
     return flat[place[0] : place[0] + place[1] * place[2]]
 
@@ -68,8 +70,8 @@ def _type_matrix(context: Any) -> Any:
     return lambda flat, place: types.Array(flat.dtype, 2, "C")
 
 
-@lower_builtin(vector_of, types.Array, types.Array)
-@lower_builtin(matrix_of, types.Array, types.Array)
+@lowered(vector_of, types.Array, types.Array)
+@lowered(matrix_of, types.Array, types.Array)
 def _emit_view(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     whole, place = (context.make_array(t)(context, builder, v) for t, v in zip(signature.args, args, strict=True))
     start, rows, columns = (
@@ -79,13 +81,12 @@ def _emit_view(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     size = builder.mul(rows, columns)
     view = context.make_array(signature.return_type)(context, builder)
     flat = signature.return_type.ndim == 1
-    populate_array(
+    cast(Any, arrayobj).populate_array(
         view,
         data=builder.gep(whole.data, [start]),
         shape=[size] if flat else [rows, columns],
         strides=[item] if flat else [builder.mul(columns, item), item],
         itemsize=item,
-        meminfo=whole.meminfo,
-        parent=whole.parent,
+        meminfo=None,
     )
-    return impl_ret_borrowed(context, builder, signature.return_type, view._getvalue())
+    return view._getvalue()

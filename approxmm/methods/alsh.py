@@ -21,7 +21,7 @@ from approxmm.methods._lsh import HashMethod, query_theta
 from approxmm.methods._query import unit_query
 from approxmm.methods._rows import keep_all
 from approxmm.methods.budget import Budget
-from approxmm.methods.contract import Claims, Cost
+from approxmm.methods.contract import Claims, Cost, Usage
 from approxmm.methods.operations import SparseVector, follow, follow_node, follows, refresh, select, select_sparse
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
@@ -188,6 +188,20 @@ class Alsh(HashMethod):
             selection=self.hashing_cost(batch, n),
             upkeep=self.hashing_cost(m, n) * per_step,
         )
+
+    def work(self, usage: Usage, n: int, m: int) -> Cost:
+        """Return the products, the hashing of non-zero inputs, and upkeep of active nodes or by scheduled rebuilds.
+
+        Not counted: repacking all codes at a new scale, which is rare, and what pooling saves of hashing inputs.
+        """
+        hashing = self.bits * self.tables * self.plane_density
+        if self.rebuild == "incremental":
+            changed = usage.active * -(-n // self.pool) * hashing
+            upkeep = self.followed_cost(usage) if self.pool == 1 else changed
+        else:
+            schedule, steps = _SCHEDULES.index(self.rebuild), range(usage.before + 1, usage.before + usage.steps + 1)
+            upkeep = self.hashing_cost(m, n) * sum(_due(schedule, step) for step in steps)
+        return Cost(product=usage.pairs, selection=usage.inputs * hashing, upkeep=upkeep)
 
 
 @inlined

@@ -28,7 +28,7 @@ from approxmm.methods._packed import Packed, matrix_of, pack
 from approxmm.methods._query import unit_query
 from approxmm.methods._rows import keep_all
 from approxmm.methods.budget import Budget
-from approxmm.methods.contract import Claims, Cost
+from approxmm.methods.contract import Claims, Cost, Usage
 from approxmm.methods.operations import SparseVector, follow, follow_node, follows, refresh, select, select_sparse
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
@@ -115,6 +115,15 @@ class AlshUnbiased(HashMethod):
             selection=self.hashing_cost(batch, n) + batch * active * -(-n // self.pool),
             upkeep=self.hashing_cost(m, n),
         )
+
+    def work(self, usage: Usage, n: int, m: int) -> Cost:
+        """Return the products, hashing and angles of non-zero inputs, and the upkeep of the active nodes.
+
+        Not counted: repacking all codes at a new scale, which is rare, and what pooling saves of hashing inputs.
+        """
+        hashing = self.bits * self.tables
+        upkeep = self.followed_cost(usage) if self.pool == 1 else usage.active * -(-n // self.pool) * hashing
+        return Cost(product=usage.pairs, selection=usage.inputs * hashing + usage.pairs, upkeep=float(upkeep))
 
 
 @compiled_fast

@@ -21,7 +21,7 @@ from approxmm.methods.budget import Budget
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 
-__all__ = ["Claims", "Cost", "ImportanceLaw", "Method", "Outcome", "Product"]
+__all__ = ["Claims", "Cost", "ImportanceLaw", "Method", "Outcome", "Product", "Usage"]
 
 Outcome = tuple[Fraction, tuple[Fraction, ...]]
 Side = Literal["inner", "output"]
@@ -55,6 +55,10 @@ class Claims:
         `select` may draw on top of it, or not.
     observes : bool
         The state follows the inputs and biases that `observe` shows it.
+    lock_free : bool
+        Threads may select while others bring the same state up to date, without waiting for each other: selections stay
+        within bounds, and what the state holds is what some order of the changes gives, up to changes of one item that
+        happen at once.
     """
 
     side: Side
@@ -67,6 +71,7 @@ class Claims:
     citation: str
     random_build: bool = False
     observes: bool = False
+    lock_free: bool = True
 
     @property
     def exact(self) -> bool:
@@ -96,6 +101,34 @@ class Cost:
     def total(self) -> float:
         """All multiplications."""
         return self.product + self.selection + self.upkeep
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What steps of per-example training did in one layer, added up: what their multiplications are counted from.
+
+    Attributes
+    ----------
+    steps : int
+        Examples.
+    inputs : float
+        Non-zero inputs.
+    active : float
+        Active nodes.
+    pairs : float
+        Non-zero inputs times active nodes of each step: the multiplications of the forward product.
+    before : int
+        Steps taken before these: what is renewed on a schedule depends on it.
+    rank_one : bool
+        Whether each step was one of plain gradient descent, ``W[:, active] += x ⊗ c``.
+    """
+
+    steps: int
+    inputs: float
+    active: float
+    pairs: float
+    before: int = 0
+    rank_one: bool = True
 
 
 @dataclass(frozen=True)
@@ -148,6 +181,19 @@ class Method(ABC):
     @abstractmethod
     def cost(self, batch: int, n: int, m: int) -> Cost:
         """Return the multiplications of one product (batch × n)·(n × m)."""
+
+    def work(self, usage: Usage, n: int, m: int) -> Cost:
+        """Return the multiplications of per-example steps in a layer with (n, m) weights, whose active nodes changed.
+
+        Exact for sparse inputs, selection, upkeep and renewals included; building the first state is not. A law that
+        reads pre-activations needs all of them.
+        """
+        each, everything = self.cost(1, n, m), self.claims.reads == "pre_activation"
+        return Cost(
+            product=usage.inputs * m if everything else usage.pairs,
+            selection=each.selection * usage.steps,
+            upkeep=each.upkeep * usage.steps,
+        )
 
     def scale_moments(self, x: np.ndarray, weights: np.ndarray) -> ScaleMoments:
         """Return the exact moments of the scales for one example, given what the law reads.

@@ -12,7 +12,7 @@ from approxmm.hashing._checks import check_integer
 from approxmm.methods._basis import follow_subspace, orthonormalise
 from approxmm.methods._packed import pack
 from approxmm.methods._screening import FIRST_SWEEPS, SubspaceScreenState
-from approxmm.methods.contract import Claims, Cost, Method
+from approxmm.methods.contract import Claims, Cost, Method, Usage
 from approxmm.random import Key, Stream, generator, make_key
 
 __all__ = ["SubspaceScreen"]
@@ -118,3 +118,32 @@ class SubspaceScreen(Method):
             selection=float(batch * rank * (n + m)),
             upkeep=float(rank * n * m),
         )
+
+    def work(self, usage: Usage, n: int, m: int) -> Cost:
+        """Return the products, r for each non-zero input and node, r for each node that moves, and the renewals.
+
+        Where steps are not of plain gradient descent, V is computed anew every `project` inputs instead.
+        """
+        rank, first, stop = min(self.rank, n), usage.before, usage.before + usage.steps
+        renewals = [seen for seen in self.renewals(stop) if seen > first]
+        upkeep = float(sum(self._renewal(rank, seen, n, m) for seen in renewals))
+        if usage.rank_one:
+            upkeep += rank * (usage.inputs + usage.active)
+        else:
+            # Between renewals, which project the weights too, V is computed whenever it is `project` inputs old.
+            edges = [0, *self.renewals(stop)]
+            spans = zip(edges, [*edges[1:], stop + 1], strict=True)
+            late = [seen for start, end in spans for seen in range(start + self.project, end, self.project)]
+            upkeep += rank * n * m * sum(seen > first for seen in late)
+        return Cost(product=usage.pairs, selection=rank * (usage.inputs + m * usage.steps), upkeep=upkeep)
+
+    def renewals(self, seen: int) -> list[int]:
+        """Return after how many inputs, observed one by one, the basis is renewed, up to `seen`."""
+        times = [1] if seen >= 1 else []
+        while times and times[-1] + min(times[-1], self.renew) <= seen:
+            times.append(times[-1] + min(times[-1], self.renew))
+        return times
+
+    def _renewal(self, rank: int, seen: int, n: int, m: int) -> int:
+        sweeps = FIRST_SWEEPS if seen == 1 else 1
+        return sweeps * 2 * rank * n * (min(seen, self.buffer) + rank) + rank * n * m

@@ -8,9 +8,8 @@ import json
 import numpy as np
 
 from approxmm.hashing import (
+    add_rows,
     build_index,
-    coordinates,
-    coordinates_sparse,
     draw_dense,
     draw_sparse,
     fill_random,
@@ -22,13 +21,12 @@ from approxmm.hashing import (
     probe_codes,
     query_workspace,
     retrieve,
-    score_nodes,
-    select_top,
     step_index,
     subsample,
     update_index,
 )
 from approxmm.random import make_key
+from approxmm.ranking import fill_top
 
 
 def _planes(rng, sparse, transform, pool, K, L):
@@ -68,14 +66,12 @@ def _one(seed, sparse, pool, K, name):
 def _screening():
     rng = np.random.default_rng(9)
     basis, projected = rng.integers(-3, 4, (13, 6)).astype(float), rng.integers(-3, 4, (6, 31)).astype(float)
-    a, t, s, out = rng.integers(-1, 2, 13).astype(float), np.empty(6), np.empty(31), np.empty(31, np.int32)
+    a, t, s, out = rng.integers(-1, 2, 13).astype(float), np.zeros(6), np.arange(31.0), np.empty(31, np.int64)
     where = np.flatnonzero(a)
-    coordinates_sparse(basis, where, a[where], t)
-    record = [t.tolist()]
-    coordinates(np.ascontiguousarray(basis.T), a, t)
-    score_nodes(projected, t, np.arange(31.0), s)
-    count = select_top(s, 7, np.empty(31), out)
-    return [*record, t.tolist(), s.tolist(), out[:count].tolist()]
+    add_rows(basis, where, a[where], t)
+    add_rows(projected, np.arange(6), t, s)
+    count = fill_top(s, 7, out)
+    return [t.tolist(), s.tolist(), out[:count].tolist()]
 
 
 def run():

@@ -12,10 +12,7 @@ from approxmm.hashing import screening_bound
 from approxmm.methods import get_method, observe, refresh
 from approxmm.methods._basis import follow_subspace, orthonormalise
 from approxmm.methods._packed import matrix_of, vector_of
-from approxmm.methods.subspace_screen import _BASIS as BASIS
-from approxmm.methods.subspace_screen import _BIAS as BIAS
-from approxmm.methods.subspace_screen import _PROJECTED as PROJECTED
-from approxmm.methods.subspace_screen import _RING as RING
+from approxmm.methods._screening import BASIS, BIAS, PROJECTED, RING
 from approxmm.network import Network
 from approxmm.propagation import simulate
 from approxmm.random import make_key
@@ -50,7 +47,7 @@ def test_basis_is_orthonormal_and_catches_nearly_the_best_energy(kernel, rank):
     directions = np.random.default_rng(1).standard_normal((rank, 20))
     orthonormalise(directions)
     for _ in range(25):
-        kernel(directions, rows)
+        kernel(directions, rows, 4)
     np.testing.assert_allclose(directions @ directions.T, np.eye(rank), atol=1e-12)
     energy = np.linalg.svd(rows, compute_uv=False) ** 2
     assert np.linalg.norm(rows @ directions.T) ** 2 >= 0.999 * energy[:rank].sum()
@@ -59,14 +56,14 @@ def test_basis_is_orthonormal_and_catches_nearly_the_best_energy(kernel, rank):
 @pytest.mark.parametrize("rows", [np.zeros((4, 6)), np.full((4, 6), np.nan), np.empty((0, 6))])
 def test_rows_that_say_nothing_leave_the_basis(rows):
     directions = np.eye(6)[:2].copy()
-    follow_subspace(directions, rows)
+    follow_subspace(directions, rows, 1)
     np.testing.assert_array_equal(directions, np.eye(6)[:2])
 
 
 def test_fewer_rows_than_directions_still_give_a_basis():
     directions = np.random.default_rng(1).standard_normal((5, 9))
     orthonormalise(directions)
-    follow_subspace(directions, np.eye(9)[:2])
+    follow_subspace(directions, np.eye(9)[:2], 4)
     np.testing.assert_allclose(directions @ directions.T, np.eye(5), atol=1e-12)
     np.testing.assert_allclose(np.linalg.norm(directions[:, :2]) ** 2, 2.0, rtol=1e-6)
 
@@ -83,18 +80,18 @@ def test_inputs_inside_the_subspace_get_the_true_top_nodes():
 def test_scores_stay_within_the_bound():
     inputs = low_rank_inputs(noise=0.3)
     state, weights, _ = screened(inputs=inputs)
-    directions, projected = matrix_of(*part(state, BASIS, 0)), matrix_of(*part(state, PROJECTED, 0))
-    error = np.abs(inputs @ directions.T @ projected - inputs @ weights)
-    assert (error <= screening_bound(directions.T, inputs, weights) * (1 + 1e-12)).all()
+    basis, projected = matrix_of(*part(state, BASIS, 0)), matrix_of(*part(state, PROJECTED, 0))
+    error = np.abs(inputs @ basis @ projected - inputs @ weights)
+    assert (error <= screening_bound(basis, inputs, weights) * (1 + 1e-12)).all()
 
 
 def test_refresh_keeps_the_projected_weights_true():
     state, weights, bias = screened(inputs=low_rank_inputs())
-    directions = matrix_of(*part(state, BASIS, 0)).copy()
+    basis = matrix_of(*part(state, BASIS, 0)).copy()
     for changed in (np.array([3, 17]), EVERY):
         weights[:, changed] += 1.0
         refresh(state, 0, weights, changed)
-        np.testing.assert_allclose(matrix_of(*part(state, PROJECTED, 0)), directions @ weights, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(matrix_of(*part(state, PROJECTED, 0)), basis.T @ weights, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(vector_of(*part(state, BIAS, 0)), bias)
 
 
@@ -103,10 +100,10 @@ def test_renewals_double_and_then_come_regularly():
     renewed = []
     for step in range(1, 40):
         observe(state, 0, np.random.default_rng(step).standard_normal((1, 20)), bias)
-        before = state.seen[0, 1]
+        before = state.renewed[0]
         refresh(state, 0, weights, EVERY)
-        renewed += [step] if state.seen[0, 1] != before else []
-    assert renewed == [1, 2, 4, 8, 16, 24, 32]
+        renewed += [step] if state.renewed[0] != before else []
+    assert renewed == [1, 2, 4, 8, 16, 24, 32] == get_method("subspace_screen", renew=8).renewals(39)
     latest = np.stack([np.random.default_rng(step).standard_normal(20) for step in range(34, 40)])
     ring = matrix_of(*part(state, RING, 0))
     assert {tuple(row) for row in ring} == {tuple(row) for row in latest}
@@ -122,11 +119,11 @@ def test_training_shows_the_state_inputs_and_biases():
     order, losses = session.epoch_order(len(digits.train), 0), np.zeros(8)
     session.run(digits.train.x, digits.train.y, StepRange(order, 0, 8, 0, np.full(8, 0.05)), losses)
     state, trained = session.state, session.network()
-    assert state.seen[:, 0].tolist() == [80, 80]
+    assert state.seen.tolist() == [80, 80]
     np.testing.assert_array_equal(matrix_of(*part(state, RING, 0))[:30], digits.train.x[order[50:80]])
     for k in range(2):
         np.testing.assert_array_equal(vector_of(*part(state, BIAS, k)), trained.bias(k + 1))
-        expected = matrix_of(*part(state, BASIS, k)) @ trained.weights[k]
+        expected = matrix_of(*part(state, BASIS, k)).T @ trained.weights[k]
         np.testing.assert_allclose(matrix_of(*part(state, PROJECTED, k)), expected, rtol=1e-10, atol=1e-12)
 
 
@@ -145,7 +142,7 @@ def test_simulation_observes_the_exact_activations_once():
 def test_no_closed_form_and_bad_options_are_named():
     with pytest.raises(NotAvailableError, match="method='subspace_screen' has no closed-form law"):
         get_method("subspace_screen").scale_moments(np.ones(3), np.ones((3, 3)))
-    for option in ("rank", "buffer", "renew"):
+    for option in ("rank", "buffer", "renew", "project"):
         with pytest.raises(InputError, match=f"{option} = 0: must be an integer at least 1"):
             get_method("subspace_screen", **{option: 0})
 

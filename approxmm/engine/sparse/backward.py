@@ -10,25 +10,17 @@ from approxmm.compile import compiled
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, bias_of, weights_of
 from approxmm.engine.optimizers import adds_directly
-from approxmm.engine.sparse.forward import nodes_of
 from approxmm.engine.sparse.ledger import BACKWARD, UPDATE, UPKEEP, Ledger, mark
-from approxmm.engine.sparse.memory import BACK, DELTA, LINE, PRODUCT, SCALE, ByNode, ByRow, Memory, line_of, listed
+from approxmm.engine.sparse.memory import BACK, DELTA, LINE, PRODUCT, SCALE, Memory, line_of, listed
+from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of, refresh_layer
 from approxmm.engine.sparse.products import add_block, dot_lines, is_wide, sum_lines
 from approxmm.engine.sparse.units import entering, items_of, outputs, take_back
-from approxmm.engine.sparse.updates import lines_at_once, update_lines, update_some
-from approxmm.methods.operations import follow, follow_node, follows, observe, refresh
+from approxmm.engine.sparse.updates import lines_at_once, times_rate, update_lines, update_some
+from approxmm.methods.operations import follow, follow_node, follows, observe
 
 __all__ = ["step_example"]
 
 _BLOCK = 64  # lines that stay in the second-level cache between their two uses
-
-
-@compiled
-def _times_rate(numbers: np.ndarray, rate: float, out: np.ndarray) -> np.ndarray:
-    factor = numbers.dtype.type(-rate)
-    for q in range(numbers.size):
-        out[q] = factor * numbers[q]
-    return out[: numbers.size]
 
 
 @compiled
@@ -71,7 +63,7 @@ def _step_rows(
     whole[:] = 0.0
     for q in range(nodes.size):
         whole[nodes[q]] = delta[q]
-    scaled = _times_rate(values, rate, memory.lines_real[SCALE, rank])
+    scaled = times_rate(values, rate, memory.lines_real[SCALE, rank])
     for first in range(0, items.size, _BLOCK):
         stop = min(first + _BLOCK, items.size)
         lines = items[first:stop]
@@ -121,7 +113,7 @@ def _step_nodes(
     ledger.counts[rank, k, 1] += touched if k > 0 else 0
     ledger.counts[rank, k, 2] += touched
     if adds_directly(optimizer):
-        scaled = _times_rate(delta, rate, memory.lines_real[SCALE, rank])
+        scaled = times_rate(delta, rate, memory.lines_real[SCALE, rank])
         add_block(W, nodes, scaled, items, values, sent.dense)
         since = mark(ledger, rank, UPDATE, since)
         if follows(state):
@@ -201,7 +193,7 @@ def step_by_node(
         seen = outputs(memory, slot, layout, k).dense
         observe(state, k, seen.reshape((1, seen.size)), bias_of(params, layout, k))
         changed = items_of(memory, slot, layout, k + 1)
-        refresh(state, k, nodes_of(params, layout, k).T, changed[: 0 if follows(state) else changed.size])
+        refresh_layer(plan, state, k, params, layout, changed[: 0 if follows(state) else changed.size])
     return mark(ledger, rank, UPKEEP, since)
 
 
@@ -226,7 +218,7 @@ def step_by_row(
     depth = layout.weight_at.size
     for up in range(depth):
         k = depth - 1 - up
-        chosen = plan.inner and k < plan.layers
+        chosen = is_chosen(plan, k)
         back = _step_rows(optimizer, params, slots, layout, k, chosen, memory, slot, rank, ledger, rate, step)
         _step_bias(optimizer, params, slots, layout, k, memory, slot, rank, rate, step)
         if k > 0:
@@ -236,5 +228,5 @@ def step_by_row(
         seen = outputs(memory, slot, layout, k).dense
         observe(state, k, seen.reshape((1, seen.size)), bias_of(params, layout, k))
         changed = entering(memory, slot, layout, k, True)[0] if plan.inner else items_of(memory, slot, layout, k + 1)
-        refresh(state, k, weights_of(params, layout, k), changed)
+        refresh_layer(plan, state, k, params, layout, changed)
     return mark(ledger, rank, UPKEEP, since)

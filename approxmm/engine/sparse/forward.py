@@ -17,25 +17,17 @@ from approxmm.engine.sparse.memory import (
     SCALE,
     SELECTED,
     VALUES,
-    ByNode,
-    ByRow,
     Memory,
     line_of,
     part,
 )
+from approxmm.engine.sparse.plan import ByNode, ByRow, nodes_of
 from approxmm.engine.sparse.products import dot_lines, is_wide
 from approxmm.engine.sparse.units import choose, entering, items_of, list_input, list_units, outputs
 from approxmm.methods.operations import SparseVector, select, select_sparse
 from approxmm.random import Key
 
-__all__ = ["forward_example", "nodes_of"]
-
-
-@compiled
-def nodes_of(params: np.ndarray, layout: Layout, k: int) -> np.ndarray:
-    """Return a view of layer k's weights that lie node by node: (m, n)."""
-    n, m, start = layout.widths[k], layout.widths[k + 1], layout.weight_at[k]
-    return params[start : start + n * m].reshape((m, n))
+__all__ = ["forward_example"]
 
 
 @generic

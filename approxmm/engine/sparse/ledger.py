@@ -23,8 +23,8 @@ class Ledger(NamedTuple):
     ----------
     counts : (T, L, 4) int64
         Multiplications of each layer's forward product, input gradient and weight gradient; nodes computed.
-    seconds : (T, 6) float64
-        Of each phase in the steps that were timed; the number of these steps.
+    seconds : (T, 5) float64
+        Of each phase in the steps that were timed: every `TIMED`-th.
     """
 
     counts: np.ndarray
@@ -33,16 +33,13 @@ class Ledger(NamedTuple):
 
 def make_ledger(threads: int, depth: int) -> Ledger:
     """Return a ledger without entries."""
-    return Ledger(np.zeros((threads, depth, 4), dtype=np.int64), np.zeros((threads, len(PHASES) + 1)))
+    return Ledger(np.zeros((threads, depth, 4), dtype=np.int64), np.zeros((threads, len(PHASES))))
 
 
 @compiled
-def start(ledger: Ledger, rank: int, timed: bool) -> float:
+def start(timed: bool) -> float:
     """Return the time, if this step is timed."""
-    if not timed:
-        return 0.0
-    ledger.seconds[rank, -1] += 1.0
-    return now()
+    return now() if timed else 0.0
 
 
 @compiled

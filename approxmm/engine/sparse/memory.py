@@ -1,4 +1,4 @@
-"""What the per-example path works with: where weights lie, which products are sampled, and all of its memory."""
+"""What the per-example path works with: all of its memory."""
 
 from __future__ import annotations
 
@@ -24,54 +24,13 @@ __all__ = [
     "SELECTED",
     "SPREAD",
     "VALUES",
-    "ByNode",
-    "ByRow",
     "Memory",
-    "Plan",
     "line_of",
     "listed",
     "make_memory",
     "part",
 ]
 
-
-class ByNode(NamedTuple):
-    """Active nodes are known before they are computed, and hidden weights lie node by node.
-
-    Attributes
-    ----------
-    layers : int
-        How many of the first products are sampled: all but the last.
-    reads_input : bool
-        Whether the law reads the input, or nothing.
-    normalised : bool
-        Whether hidden outputs are divided by their root mean square.
-    """
-
-    layers: int
-    reads_input: bool
-    normalised: bool
-
-
-class ByRow(NamedTuple):
-    """All nodes of a layer are computed from chosen inputs, and weights lie input by input, as everywhere else.
-
-    Attributes
-    ----------
-    layers : int
-        How many of the first products are sampled; 0 for exact training.
-    inner : bool
-        Sampled are the inputs of a product, or its outputs once they are known.
-    normalised : bool
-        Whether hidden outputs are divided by their root mean square.
-    """
-
-    layers: int
-    inner: bool
-    normalised: bool
-
-
-Plan = ByNode | ByRow
 
 # Rows of Memory.whole and Memory.real: lists of a layer's units, positions as in ITEMS …
 ITEMS, PLACE, CHOSEN = range(3)
@@ -100,6 +59,7 @@ class Memory(NamedTuple):
         How long ITEMS is; how long PLACE is; how many nodes were computed.
     root : (S, L + 1) float array
         What outputs were divided by.
+    loss : (S,) float64
     lines_whole, lines_real : (1, T, widest) int64, (3, T, widest) float arrays
         Scratch of each thread: SELECTED; SCALE, LINE, BACK.
     scratch : (T, …) float array
@@ -112,6 +72,7 @@ class Memory(NamedTuple):
     real: np.ndarray
     count: np.ndarray
     root: np.ndarray
+    loss: np.ndarray
     lines_whole: np.ndarray
     lines_real: np.ndarray
     scratch: np.ndarray
@@ -126,6 +87,7 @@ def make_memory(layout: Layout, dtype: np.dtype | type, slots: int, threads: int
         real=np.zeros((7, slots, units), dtype=dtype),
         count=np.zeros((3, slots, depth + 1), dtype=np.int64),
         root=np.ones((slots, depth + 1), dtype=dtype),
+        loss=np.zeros(slots),
         lines_whole=np.zeros((1, threads, widest), dtype=np.int64),
         lines_real=np.zeros((3, threads, widest), dtype=dtype),
         scratch=np.zeros((threads, (2 + kept) * max(widest, _TOGETHER)), dtype=dtype),

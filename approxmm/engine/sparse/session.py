@@ -11,9 +11,11 @@ from approxmm.engine.losses import target_rows
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
 from approxmm.engine.sparse.ledger import make_ledger
-from approxmm.engine.sparse.memory import ByNode, ByRow, Plan, make_memory
-from approxmm.engine.sparse.walk import walk_examples
+from approxmm.engine.sparse.memory import make_memory
+from approxmm.engine.sparse.plan import ByNode, ByRow, Plan
+from approxmm.engine.sparse.walk import walk_batches, walk_examples
 from approxmm.engine.steps import StepRange
+from approxmm.engine.team import Team, make_teams
 from approxmm.network import Network
 
 __all__ = ["ExampleSession"]
@@ -38,8 +40,10 @@ class ExampleSession(Session):
         self._turned = False
         super().__init__(network, recipe)
         self.plan = self._plan(network.normalise == "rms")
-        self.walkers = self.threads if recipe.asynchronous else 1
-        self.memory = make_memory(self.layout, self.dtype, self.walkers, self.walkers, len(self.slots))
+        # A step of one example is one thread's work.
+        self.walkers = self.threads if recipe.asynchronous or self.batch > 1 else 1
+        slots = self.batch if self.batch > 1 else self.walkers
+        self.memory = make_memory(self.layout, self.dtype, slots, self.walkers, len(self.slots))
         self.ledger = make_ledger(self.walkers, self.depth)
 
     def _plan(self, normalised: bool) -> Plan:
@@ -85,32 +89,22 @@ class ExampleSession(Session):
         targets = target_rows(self.loss, y, self.dtype)
         self._turn(isinstance(self.plan, ByNode))
         if self.walkers == 1:
-            return self._walk(x, targets, steps, losses, 0)
+            return self._walk(x, targets, steps, losses, make_teams(1)[0])
         with ThreadPoolExecutor(self.walkers - 1) as pool:
-            running = [pool.submit(self._walk, x, targets, steps, losses, rank) for rank in range(1, self.walkers)]
-            return min(self._walk(x, targets, steps, losses, 0), *(thread.result() for thread in running))
+            first, *others = make_teams(self.walkers)
+            running = [pool.submit(self._walk, x, targets, steps, losses, team) for team in others]
+            return min(self._walk(x, targets, steps, losses, first), *(thread.result() for thread in running))
 
-    def _walk(self, x: np.ndarray, targets: np.ndarray, steps: StepRange, losses: np.ndarray, rank: int) -> int:
-        certain: int = walk_examples(
-            x,
-            targets,
-            steps,
-            self._params,
-            self._slots,
-            self.layout,
-            self.phi,
-            self.loss,
-            self.optimizer,
-            self.state,
-            self.plan,
-            self.seed,
-            self.memory,
-            self.ledger,
-            losses,
-            rank,
-            self.walkers,
+    def _walk(self, x: np.ndarray, targets: np.ndarray, steps: StepRange, losses: np.ndarray, team: Team) -> int:
+        model = (self._params, self._slots, self.layout, self.phi, self.loss, self.optimizer, self.state, self.plan)
+        if self.batch == 1:
+            certain: int = walk_examples(
+                x, targets, steps, *model, self.seed, self.memory, self.ledger, losses, team.rank, team.size
+            )
+            return certain
+        return walk_batches(
+            x, targets, steps, self.batch, *model, self.seed, self.memory, self.ledger, losses, team
         )
-        return certain
 
 
 def _turn_layer(vector: np.ndarray, layout: Layout, k: int, by_node: bool) -> None:

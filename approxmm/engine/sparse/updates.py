@@ -9,7 +9,16 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.engine.optimizers import update
 
-__all__ = ["lines_at_once", "update_lines", "update_some"]
+__all__ = ["lines_at_once", "times_rate", "update_lines", "update_some"]
+
+
+@compiled
+def times_rate(numbers: np.ndarray, rate: float, out: np.ndarray) -> np.ndarray:
+    """Write −rate · numbers to the beginning of `out`; return that part of it."""
+    factor = numbers.dtype.type(-rate)
+    for q in range(numbers.size):
+        out[q] = factor * numbers[q]
+    return out[: numbers.size]
 
 
 @compiled
@@ -81,7 +90,8 @@ def update_some(
     rate: float,
     step: int,
     scratch: np.ndarray,
-) -> None:
-    """Step the parameters ``params[at + items]``; `scratch` as for `update_lines`, with one line."""
+) -> np.ndarray:
+    """Step the parameters ``params[at + items]``; `scratch` and result as for `update_lines`, with one line."""
     one = np.ones(1, params.dtype)
-    update_lines(optimizer, params, slots, at, 0, np.zeros(1, np.int64), one, items, gradient, rate, step, scratch)
+    none = np.zeros(1, np.int64)
+    return update_lines(optimizer, params, slots, at, 0, none, one, items, gradient, rate, step, scratch)

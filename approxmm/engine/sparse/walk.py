@@ -1,4 +1,4 @@
-"""Many examples in one compiled call, a step each."""
+"""Many steps in one compiled call: of an example each, or of several."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from approxmm.compile import compiled
 from approxmm.engine.layout import Layout
 from approxmm.engine.losses import evaluate
 from approxmm.engine.sparse.backward import step_example
+from approxmm.engine.sparse.batch import descend, step_layer
 from approxmm.engine.sparse.forward import forward_example
-from approxmm.engine.sparse.ledger import FORWARD, TIMED, Ledger, mark, start
+from approxmm.engine.sparse.ledger import BACKWARD, FORWARD, TIMED, Ledger, mark, start
 from approxmm.engine.sparse.memory import DELTA, VALUES, Memory, part
 from approxmm.engine.steps import StepRange
+from approxmm.engine.team import Team, barrier, share
 from approxmm.random import Key, Stream
 
-__all__ = ["walk_examples"]
+__all__ = ["walk_batches", "walk_examples"]
 
 _SELECT = Stream.SELECT
 
@@ -58,12 +60,12 @@ def walk_examples(
     -------
     int
         How many steps of the range are certain: all, or those before the first whose loss was not finite or beyond
-        `LOSS_LIMIT`, whose update is not made.
+        the limit of `loss`, whose update is not made.
     """
     depth = layout.weight_at.size
     for s in range(steps.first + rank, steps.stop, size):
         now, row = steps.before + s, steps.order[s]
-        since = start(ledger, rank, now % TIMED == 0)
+        since = start(now % TIMED == 0)
         key = Key(seed, _SELECT, now, 0, 0)
         since = forward_example(
             plan, x[row], params, layout, activation, state, key, memory, rank, rank, ledger, since
@@ -79,4 +81,73 @@ def walk_examples(
         step_example(
             plan, params, slots, layout, optimizer, state, memory, rank, rank, ledger, rate, now + 1, since
         )
+    return steps.stop - steps.first
+
+
+@compiled
+def walk_batches(
+    x: np.ndarray,
+    targets: np.ndarray,
+    steps: StepRange,
+    batch: int,
+    params: np.ndarray,
+    slots: np.ndarray,
+    layout: Layout,
+    activation: Any,
+    loss: Any,
+    optimizer: Any,
+    state: Any,
+    plan: Any,
+    seed: int,
+    memory: Memory,
+    ledger: Ledger,
+    losses: np.ndarray,
+    team: Team,
+) -> int:
+    """Take some steps of an epoch, of `batch` examples each; all threads of the team call it with the same arrays.
+
+    Threads share the examples on the way forward and back, and the layers in the update: no result depends on how many
+    there are. Parameters as for `walk_examples`.
+
+    Returns
+    -------
+    int
+        Steps taken: fewer than asked for if a loss was not finite or beyond the limit of `loss`, whose update is not made.
+    """
+    depth, rank = layout.weight_at.size, team.rank
+    for s in range(steps.first, steps.stop):
+        now, size = steps.before + s, min(batch, steps.order.size - s * batch)
+        since = start(now % TIMED == 0)
+        first, stop = share(team, size, 1)
+        for b in range(first, stop):
+            row = steps.order[s * batch + b]
+            key = Key(seed, _SELECT, now, 0, b)
+            since = forward_example(
+                plan, x[row], params, layout, activation, state, key, memory, b, rank, ledger, since
+            )
+            scores, delta = part(memory.real, VALUES, b, layout, depth), part(memory.real, DELTA, b, layout, depth)
+            memory.loss[b] = evaluate(
+                loss, scores.reshape((1, scores.size)), targets[row : row + 1], delta.reshape((1, delta.size))
+            )
+            for j in range(delta.size):
+                delta[j] /= size
+            since = mark(ledger, rank, FORWARD, since)
+            descend(plan, params, layout, memory, b, rank, ledger)
+            since = mark(ledger, rank, BACKWARD, since)
+        barrier(team)
+        mean = 0.0
+        for b in range(size):
+            mean += memory.loss[b]
+        mean /= size
+        if rank == 0:
+            losses[s] = mean
+        if not mean < loss.limit:  # written so that NaN ends the run too
+            return s - steps.first
+        rate = steps.rates[s - steps.first]
+        since = start(since != 0.0)
+        for k in range(rank, depth, team.size):
+            since = step_layer(
+                plan, params, slots, layout, optimizer, state, k, memory, size, rank, ledger, rate, now + 1, since
+            )
+        barrier(team)
     return steps.stop - steps.first

@@ -1,0 +1,320 @@
+"""Steps of several examples: each walks forward and back alone, then each layer is stepped once (compiled)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from approxmm.compile import compiled
+from approxmm.dispatch import generic
+from approxmm.engine.layout import Layout, bias_of, weights_of
+from approxmm.engine.optimizers import adds_directly
+from approxmm.engine.sparse.ledger import UPDATE, UPKEEP, Ledger, mark
+from approxmm.engine.sparse.memory import (
+    BACK,
+    DELTA,
+    LINE,
+    PRODUCT,
+    SCALE,
+    SELECTED,
+    Memory,
+    line_of,
+    listed,
+)
+from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, lies_by_node, nodes_of, refresh_layer
+from approxmm.engine.sparse.products import add_block, dot_lines, is_wide, sum_lines
+from approxmm.engine.sparse.units import entering, items_of, outputs, take_back
+from approxmm.engine.sparse.updates import times_rate, update_some
+from approxmm.methods.operations import follow, follow_node, follows, observe
+
+__all__ = ["descend", "step_layer"]
+
+
+@compiled
+def _back_through_rows(
+    params: np.ndarray, layout: Layout, k: int, chosen: bool, memory: Memory, slot: int, rank: int, ledger: Ledger
+) -> np.ndarray:
+    """Return ∂loss/∂(what entered layer k), whose weights lie input by input."""
+    W, m = weights_of(params, layout, k), layout.widths[k + 1]
+    items = entering(memory, slot, layout, k, chosen)[0]
+    nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
+    back, whole = line_of(memory.lines_real, BACK, rank, items.size), line_of(memory.lines_real, LINE, rank, m)
+    whole[:] = 0.0
+    for q in range(nodes.size):
+        whole[nodes[q]] = delta[q]
+    dot_lines(W, items, nodes, delta, whole, back)
+    ledger.counts[rank, k, 1] += items.size * (m if is_wide(nodes.size, m) else nodes.size)
+    return back
+
+
+@generic
+def descend(
+    plan: Any, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
+) -> None:
+    """Turn one example's ∂loss/∂z of the last layer into those of all layers, in DELTA (compiled)."""
+
+
+@descend.register(ByNode)
+@compiled
+def descend_by_node(
+    plan: ByNode, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
+) -> None:
+    """Read the active nodes' weights, in the hidden layers node by node."""
+    depth = layout.weight_at.size
+    back = _back_through_rows(params, layout, depth - 1, False, memory, slot, rank, ledger)
+    for up in range(1, depth):
+        k = depth - 1 - up
+        take_back(back, False, plan.normalised, memory, slot, layout, k + 1)
+        if k > 0:
+            W, items = nodes_of(params, layout, k), items_of(memory, slot, layout, k)
+            nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
+            back = line_of(memory.lines_real, BACK, rank, items.size)
+            sum_lines(W, nodes, delta, items, line_of(memory.lines_real, LINE, rank, W.shape[1]), back)
+            wide = is_wide(items.size, W.shape[1])
+            ledger.counts[rank, k, 1] += nodes.size * (W.shape[1] if wide else items.size)
+
+
+@descend.register(ByRow)
+@compiled
+def descend_by_row(
+    plan: ByRow, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
+) -> None:
+    """Read the weights of what entered."""
+    for up in range(layout.weight_at.size - 1):
+        k = layout.weight_at.size - 1 - up
+        chosen = plan.inner and k < plan.layers
+        back = _back_through_rows(params, layout, k, chosen, memory, slot, rank, ledger)
+        take_back(back, chosen, plan.normalised, memory, slot, layout, k)
+
+
+@compiled
+def _sides(
+    memory: Memory, slot: int, layout: Layout, k: int, by_node: bool, chosen: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return lines and columns of one example's gradient of layer k's weights, each with its factors; views."""
+    items, values = entering(memory, slot, layout, k, chosen)
+    nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
+    if by_node:
+        return nodes, delta, items, values
+    return items, values, nodes, delta
+
+
+@compiled
+def _gather_lines(
+    memory: Memory, size: int, layout: Layout, k: int, by_node: bool, chosen: bool, height: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where each line's entries begin, and the entries: the example, and the line's position there."""
+    starts = np.zeros(height + 1, np.int64)
+    for b in range(size):
+        for line in _sides(memory, b, layout, k, by_node, chosen)[0]:
+            starts[line + 1] += 1
+    for line in range(height):
+        starts[line + 1] += starts[line]
+    example, place, free = np.empty(starts[height], np.int64), np.empty(starts[height], np.int64), starts.copy()
+    for b in range(size):
+        lines = _sides(memory, b, layout, k, by_node, chosen)[0]
+        for p in range(lines.size):
+            example[free[lines[p]]], place[free[lines[p]]] = b, p
+            free[lines[p]] += 1
+    return starts, example, place
+
+
+@compiled
+def _sum_line(
+    memory: Memory,
+    layout: Layout,
+    k: int,
+    by_node: bool,
+    chosen: bool,
+    example: np.ndarray,
+    place: np.ndarray,
+    marks: np.ndarray,
+    mark: int,
+    touched: np.ndarray,
+    gradient: np.ndarray,
+) -> int:
+    """Add up the gradient of one line over its entries; return how many columns it has, listed in `touched`."""
+    count = 0
+    for e in range(example.size):
+        _, u, columns, v = _sides(memory, example[e], layout, k, by_node, chosen)
+        for q in range(columns.size):
+            j = columns[q]
+            if marks[j] != mark:
+                marks[j] = mark
+                touched[count] = j
+                gradient[j] = 0.0
+                count += 1
+            gradient[j] += u[place[e]] * v[q]
+    return count
+
+
+@compiled
+def _step_bias(
+    optimizer: Any,
+    params: np.ndarray,
+    slots: np.ndarray,
+    layout: Layout,
+    k: int,
+    memory: Memory,
+    size: int,
+    rank: int,
+    rate: float,
+    step: int,
+) -> np.ndarray:
+    """Step the biases of the nodes that any example touched; return these nodes, increasing."""
+    m = layout.widths[k + 1]
+    gradient, touched = np.zeros(m, params.dtype), np.zeros(m, np.int64)
+    for b in range(size):
+        nodes, delta = items_of(memory, b, layout, k + 1), listed(memory, DELTA, b, layout, k + 1)
+        for q in range(nodes.size):
+            gradient[nodes[q]] += delta[q]
+            touched[nodes[q]] = 1
+    count = 0
+    for j in range(m):
+        is_touched = touched[j] != 0
+        touched[count], gradient[count] = j, gradient[j]
+        count += is_touched
+    update_some(
+        optimizer, params, slots, layout.bias_at[k], touched[:count], gradient[:count], rate, step, memory.scratch[rank]
+    )
+    return touched[:count]
+
+
+@compiled
+def _spread(
+    memory: Memory, slot: int, rank: int, layout: Layout, k: int, by_node: bool, columns: np.ndarray, v: np.ndarray
+) -> np.ndarray:
+    """Return `v` at its places in a whole line, zeros elsewhere."""
+    if by_node:
+        return outputs(memory, slot, layout, k).dense
+    whole = line_of(memory.lines_real, LINE, rank, layout.widths[k + 1])
+    whole[:] = 0.0
+    for q in range(columns.size):
+        whole[columns[q]] = v[q]
+    return whole
+
+
+@compiled
+def _add_in_turn(
+    W: np.ndarray,
+    layout: Layout,
+    state: Any,
+    k: int,
+    by_node: bool,
+    chosen: bool,
+    memory: Memory,
+    size: int,
+    rank: int,
+    ledger: Ledger,
+    rate: float,
+) -> None:
+    """Add the examples' steps one after the other; the method's state follows each of them."""
+    for b in range(size):
+        lines, u, columns, v = _sides(memory, b, layout, k, by_node, chosen)
+        whole = _spread(memory, b, rank, layout, k, by_node, columns, v)
+        following = by_node and follows(state)
+        products = listed(memory, PRODUCT, b, layout, k + 1)
+        if following and b > 0:  # earlier examples may have moved these nodes
+            dot_lines(W, lines, columns, v, whole, products)
+        scaled = times_rate(u, rate, memory.lines_real[SCALE, rank])
+        add_block(W, lines, scaled, columns, v, whole)
+        ledger.counts[rank, k, 2] += lines.size * (W.shape[1] if is_wide(columns.size, W.shape[1]) else columns.size)
+        if following:
+            follow(state, k, outputs(memory, b, layout, k), lines, scaled, products, W.T)
+
+
+@compiled
+def _update_line_by_line(
+    optimizer: Any,
+    params: np.ndarray,
+    slots: np.ndarray,
+    W: np.ndarray,
+    layout: Layout,
+    state: Any,
+    k: int,
+    by_node: bool,
+    chosen: bool,
+    memory: Memory,
+    size: int,
+    rank: int,
+    ledger: Ledger,
+    rate: float,
+    step: int,
+) -> None:
+    """Update each touched line once, by the sum of its examples' gradients."""
+    height, width = W.shape
+    starts, example, place = _gather_lines(memory, size, layout, k, by_node, chosen, height)
+    marks, touched = np.zeros(width, np.int64), memory.lines_whole[SELECTED, rank]
+    summed, packed = line_of(memory.lines_real, LINE, rank, width), line_of(memory.lines_real, BACK, rank, width)
+    for line in range(height):
+        low, high = starts[line], starts[line + 1]
+        count = _sum_line(
+            memory, layout, k, by_node, chosen, example[low:high], place[low:high], marks, line + 1, touched, summed
+        )
+        if count == 0:
+            continue
+        for q in range(count):
+            packed[q] = summed[touched[q]]
+        ledger.counts[rank, k, 2] += count * (high - low)
+        at = layout.weight_at[k] + line * width
+        changes = update_some(
+            optimizer, params, slots, at, touched[:count], packed[:count], rate, step, memory.scratch[rank]
+        )
+        if by_node and follows(state):
+            follow_node(state, k, line, touched[:count], changes, W.T)
+
+
+@compiled
+def step_layer(
+    plan: Any,
+    params: np.ndarray,
+    slots: np.ndarray,
+    layout: Layout,
+    optimizer: Any,
+    state: Any,
+    k: int,
+    memory: Memory,
+    size: int,
+    rank: int,
+    ledger: Ledger,
+    rate: float,
+    step: int,
+    since: float,
+) -> float:
+    """Step layer k by the gradient of the examples in the slots 0 … size − 1, and let the method see it.
+
+    Needs nothing of the other layers but what is in `memory`: threads may take a layer each.
+
+    Returns
+    -------
+    float
+        The time of the last mark.
+    """
+    by_node, chosen = lies_by_node(plan, k), is_chosen(plan, k)
+    W = nodes_of(params, layout, k) if by_node else weights_of(params, layout, k)
+    if adds_directly(optimizer):
+        _add_in_turn(W, layout, state, k, by_node, chosen, memory, size, rank, ledger, rate)
+    else:
+        _update_line_by_line(
+            optimizer, params, slots, W, layout, state, k, by_node, chosen, memory, size, rank, ledger, rate, step
+        )
+    touched = _step_bias(optimizer, params, slots, layout, k, memory, size, rank, rate, step)
+    since = mark(ledger, rank, UPDATE, since)
+    if k < plan.layers:
+        for b in range(size):
+            seen = outputs(memory, b, layout, k).dense
+            observe(state, k, seen.reshape((1, seen.size)), bias_of(params, layout, k))
+        changed = _entered(memory, size, layout, k) if chosen else touched
+        refresh_layer(plan, state, k, params, layout, changed[: 0 if follows(state) else changed.size])
+    return mark(ledger, rank, UPKEEP, since)
+
+
+@compiled
+def _entered(memory: Memory, size: int, layout: Layout, k: int) -> np.ndarray:
+    """Return the units that entered layer k in any example, increasing."""
+    entered = np.zeros(layout.widths[k], np.bool_)
+    for b in range(size):
+        for i in entering(memory, b, layout, k, True)[0]:
+            entered[i] = True
+    return np.flatnonzero(entered)
