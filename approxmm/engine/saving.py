@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from approxmm.engine.accounting import ledger_sums, put_ledger_sums
 from approxmm.engine.checkpoint import Checkpoint, check_same_run, fingerprint, read_checkpoint, write_checkpoint
 from approxmm.engine.curves import Curves
 from approxmm.engine.keep import Kept
@@ -109,6 +110,7 @@ class Saver:
         for name, array in session_arrays(self.run.session).items():
             yield f"session.{name}", array
         yield "losses", self.run.loop.losses
+        yield from ledger_sums(self.run.session).items()
         for part, kept in self._kept.items():
             if kept.taken and not kept.is_now(self.run.at):
                 for name, array in kept.snapshot.items():
@@ -147,6 +149,7 @@ class Saver:
         losses = found.arrays["losses"]
         if losses.shape != run.loop.losses.shape or losses.dtype != np.float64:
             raise ValueError("the losses of its epoch do not fit")
+        put_ledger_sums(run.session, found.arrays)
         for name, figures in found.about["kept"].items():
             self._restore_kept(self._kept[name], found.part(name) or present, figures)
         restore_arrays(run.session, present)
