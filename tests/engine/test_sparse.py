@@ -2,75 +2,162 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from approxmm.engine import Adagrad, Adam, Momentum, Sgd
-from approxmm.engine.optimizers import Optimizer
 from approxmm.engine.paths import choose_path, make_session
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
 from approxmm.engine.steps import StepRange
 from approxmm.errors import InputError
 from approxmm.methods import available_methods, get_method
+from approxmm.methods.contract import Claims, Method
+from approxmm.methods.dropout import Dropout
 from approxmm.network import Network
 
-WIDTHS = [20, 30, 25, 7]
-STEPS = 50
+WIDTHS, EXAMPLES, STEPS = [20, 30, 25, 7], 300, 50
 
 
 def examples(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Sparse inputs, one of them of zeros only."""
     rng = np.random.default_rng(seed)
-    x = rng.standard_normal((60, WIDTHS[0])) * (rng.random((60, WIDTHS[0])) < 0.4)
+    x = rng.standard_normal((EXAMPLES, WIDTHS[0])) * (rng.random((EXAMPLES, WIDTHS[0])) < 0.4)
     x[7] = 0.0
-    return x, rng.integers(0, WIDTHS[-1], 60)
+    return x, rng.integers(0, WIDTHS[-1], EXAMPLES)
 
 
 def run(
-    path: str, method: str, optimizer: Optimizer, activation: str = "relu", normalise: str = "none", **more: Any
+    path: str, method: Method, activation: str = "relu", normalise: str = "none", **recipe: Any
 ) -> tuple[Session, np.ndarray]:
+    """Take 50 steps in two chunks, the last batch of an epoch smaller than the others."""
     network = Network.random(WIDTHS, activation=activation, bias_std=0.1, seed=1, normalise=normalise)
-    budget = None if method == "exact" else 0.3
-    recipe = Recipe(get_method(method, budget), optimizer, batch=1, dtype=np.float64, path=path, **more)
-    session, losses = make_session(network, recipe), np.zeros(60)
+    settings: dict[str, Any] = {"optimizer": Sgd(0.05), "batch": 1, "dtype": np.float64, **recipe}
+    session = make_session(network, Recipe(method, path=path, **settings))
     x, y = examples()
-    rates = np.linspace(optimizer.lr, optimizer.lr / 2, STEPS)
+    order = np.arange(min(EXAMPLES, STEPS * session.batch - session.batch // 2))
+    rates, losses = session.optimizer.lr * np.linspace(1.0, 0.5, STEPS), np.zeros(STEPS)
     for first, stop in ((0, 13), (13, STEPS)):
-        assert session.run(x, y, StepRange(np.arange(60), first, stop, 0, rates[first:stop]), losses) == stop - first
-    return session, losses[:STEPS]
+        assert session.run(x, y, StepRange(order, first, stop, 0, rates[first:stop]), losses) == stop - first
+    return session, losses
 
 
-CASES = [(name, Sgd(0.05), "relu", "none") for name in available_methods()]
-CASES += [("exact", Sgd(0.05), name, "none") for name in ("tanh", "leaky_relu")]
-CASES += [("dropout", optimizer, "relu", "none") for optimizer in (Adagrad(0.01), Adam(lazy=True, weight_decay=0.01))]
+def assert_same(mine: tuple[Session, np.ndarray], other: tuple[Session, np.ndarray], tolerance: float) -> None:
+    np.testing.assert_allclose(mine[1], other[1], rtol=0, atol=tolerance)
+    np.testing.assert_allclose(mine[0].params, other[0].params, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(mine[0].slots, other[0].slots, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize(("method", "optimizer", "activation", "normalise"), CASES)
-def test_two_paths_agree_on_the_same_draws(
-    method: str, optimizer: Optimizer, activation: str, normalise: str
-) -> None:
-    mine, losses = run("per_example", method, optimizer, activation, normalise)
-    other, expected = run("minibatch", method, optimizer, activation, normalise)
-    assert mine.path.startswith("per_example")
-    np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-10)
-    np.testing.assert_allclose(mine.params, other.params, rtol=0, atol=1e-10)
-    np.testing.assert_allclose(mine.slots, other.slots, rtol=0, atol=1e-10)
-    start = Network.random(WIDTHS, bias_std=0.1, seed=1, activation=activation)
-    assert all(np.abs(W - V).max() > 1e-3 for W, V in zip(mine.network().weights, start.weights, strict=True))
+def law(name: str, budget: float = 0.3) -> Method:
+    return get_method(name) if name == "exact" else get_method(name, budget)
+
+
+QUICK = ("dropout", "bernoulli")
+CASES: list[Any] = [
+    pytest.param(name, {}, marks=[] if name in QUICK else [pytest.mark.slow]) for name in available_methods()
+]
+CASES += [
+    ("dropout", {"batch": 6, "normalise": "rms"}),
+    *(
+        pytest.param(name, more, marks=pytest.mark.slow)
+        for name, more in (
+            ("exact", {"activation": "tanh"}),
+            ("exact", {"activation": "leaky_relu", "normalise": "rms"}),
+            ("bernoulli", {"activation": "tanh", "normalise": "rms"}),
+            ("dropout", {"optimizer": Adagrad(0.01)}),
+            ("dropout", {"optimizer": Adam(lazy=True, weight_decay=0.01)}),
+            ("dropout", {"optimizer": Adam(lazy=True), "batch": 6}),
+            ("oracle_active", {"optimizer": Adagrad(0.01), "batch": 6, "threads": 2}),
+            ("subspace_screen", {"batch": 6, "normalise": "rms"}),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "more"), CASES)
+def test_two_paths_agree_on_the_same_draws(method: str, more: dict[str, Any]) -> None:
+    mine = run("per_example", law(method), **more)
+    assert mine[0].path.startswith("per_example")
+    assert_same(mine, run("minibatch", law(method), **more), 1e-10)
+    start = Network.random(WIDTHS, bias_std=0.1, seed=1)
+    assert all(np.abs(W - V).max() > 1e-4 for W, V in zip(mine[0].network().weights, start.weights, strict=True))
+
+
+def test_full_budget_is_exact_training() -> None:
+    assert_same(run("per_example", law("dropout", 1.0)), run("minibatch", law("exact")), 1e-12)
+
+
+def test_the_normalisation_is_not_ignored() -> None:
+    """Negative control: the agreement above would not hold with another network."""
+    plain, normalised = (run("per_example", law("dropout"), normalise=name, batch=6)[1] for name in ("none", "rms"))
+    assert np.abs(plain - normalised).max() > 1e-3
+
+
+def test_same_bits_for_any_number_of_threads() -> None:
+    runs = [run("per_example", law("dropout"), batch=6, threads=threads) for threads in (1, 2, 3)]
+    for other in runs[1:]:
+        assert_same(runs[0], other, 0.0)
+
+
+def test_counted_are_the_touched_weights() -> None:
+    session, _ = run("per_example", law("dropout", 1.0))
+    counts, (x, _) = session.ledger.counts.sum(axis=0), examples()
+    wide = 10 * (x[:STEPS] != 0).sum(axis=1) > WIDTHS[0]
+    first = np.where(wide, WIDTHS[0], (x[:STEPS] != 0).sum(axis=1))
+    assert counts[0, 0] == first.sum() * WIDTHS[1]
+    assert counts[0, 1] == 0
+    np.testing.assert_array_equal(counts[:, 3], [STEPS * m for m in WIDTHS[1:]])
+
+
+def test_asynchronous_threads_learn() -> None:
+    session, losses = run("per_example", law("dropout", 0.9), asynchronous=True, threads=2)
+    assert np.isfinite(losses).all()
+    x, y = examples()
+    for epoch in range(20):
+        order = session.epoch_order(EXAMPLES, epoch)
+        losses = np.zeros(EXAMPLES)
+        session.run(x, y, StepRange(order, 0, EXAMPLES, STEPS, np.full(EXAMPLES, 0.02)), losses)
+    assert losses.mean() < 1.2
+    assert session.accuracy(x, y) > 0.6  # by chance 1/7
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "batch", "expected"),
-    [(Sgd(), 1, "per_example"), (Momentum(), 1, "minibatch"), (Adam(), 1, "minibatch"), (Sgd(), 20, "minibatch")],
+    ("method", "optimizer", "batch", "expected"),
+    [
+        ("exact", Sgd(), 1, "per_example"),
+        ("exact", Momentum(), 1, "minibatch"),
+        ("exact", Adam(), 1, "minibatch"),
+        ("exact", Sgd(), 20, "minibatch"),
+        ("subspace_screen", Sgd(), 20, "per_example"),
+        ("oracle_active", Sgd(), 20, "minibatch"),
+        ("dropout", Sgd(weight_decay=0.1), 1, "minibatch"),
+    ],
 )
-def test_the_choice_is_automatic(optimizer: Optimizer, batch: int, expected: str) -> None:
-    path, reason = choose_path(Recipe(get_method("exact"), optimizer, batch=batch))
+def test_the_choice_is_automatic(method: str, optimizer: Any, batch: int, expected: str) -> None:
+    path, reason = choose_path(Recipe(law(method, 0.05), optimizer, batch=batch))
     assert path == expected
     assert reason
 
 
-def test_an_impossible_path_is_refused_with_the_remedy() -> None:
-    with pytest.raises(InputError, match="adam moves weights that no example touched; choose path='minibatch'"):
-        choose_path(Recipe(get_method("exact"), Adam(), batch=1, path="per_example"))
+class OneAtATime(Dropout):
+    @property
+    def claims(self) -> Claims:
+        return replace(super().claims, lock_free=False)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (Recipe(law("exact"), Adam(), batch=1, path="per_example"), "adam moves weights .* choose path='minibatch'"),
+        (Recipe(law("exact"), Sgd(), batch=1, path="minibatch", asynchronous=True), "needs the per-example path"),
+        (Recipe(law("exact"), Sgd(), batch=2, asynchronous=True), "not batch=2; choose batch=1"),
+        (Recipe(OneAtATime(0.5), Sgd(), batch=1, asynchronous=True), "method 'dropout', whose state"),
+        (Recipe(law("exact"), Sgd(), batch=1, path="per_example", independent=True), "only one draw"),
+    ],
+)
+def test_what_is_impossible_is_refused_with_the_remedy(recipe: Recipe, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        choose_path(recipe)
