@@ -17,7 +17,7 @@ from numba import types
 from approxmm.compile import intrinsic
 from approxmm.engine._vectors import Emitter, counted_loop
 
-__all__ = ["add_outer_tile", "dot_tile", "multiply_tile"]
+__all__ = ["add_outer_tile", "dot_add_tile", "dot_tile", "multiply_tile"]
 
 _I64 = ir.IntType(64)
 
@@ -132,6 +132,44 @@ def dot_tile(rows: int, items: int, ahead: bool = False) -> Callable[..., None]:
 
         n = types.intp
         return types.void(O, D, W, chosen, n, n, n), emit
+
+    return cast(Callable[..., None], tile)
+
+
+@cache
+def dot_add_tile(rows: int) -> Callable[..., None]:
+    """Return compiled code that writes W[chosen] d to out, and then adds u dᵀ to W[chosen], for one row or for four.
+
+    Its parameters: W (n, m), d (m,), chosen (c,) int64, u (c,), out (c,); first of the rows in `chosen`.
+    """
+
+    @intrinsic
+    def tile(typing: Any, W: Any, d: Any, chosen: Any, u: Any, out: Any, first: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            e, (w, deltas, listed, factors, results) = _open(context, builder, signature, args, 5)
+            first = args[5]
+            lines = [_row(e, w, builder.load(e.at(listed.data, _offset(e, first, r))), _I64(0)) for r in range(rows)]
+            scales = [e.splat(builder.load(e.at(factors.data, _offset(e, first, r)))) for r in range(rows)]
+            whole = builder.and_(w.stride, _I64(-e.lanes))
+
+            def turn(j: Any, sums: list[Any], mask: Any = None) -> list[Any]:
+                column = e.load(e.at(deltas.data, j), mask)
+                places = [e.at(line, j) for line in lines]
+                weights = [e.load(place, mask) for place in places]
+                for place, weight, scale in zip(places, weights, scales, strict=True):
+                    e.store(e.multiply_add(scale, column, weight), place, mask)
+                return [e.multiply_add(weight, column, total) for weight, total in zip(weights, sums, strict=True)]
+
+            sums = counted_loop(builder, whole, [e.zero] * rows, turn, step=e.lanes)
+            sums = turn(whole, sums, e.first_lanes(builder.sub(w.stride, whole)))
+            place = e.at(results.data, first)
+            if rows == 4:
+                e.store(e.totals(sums), place)
+            else:
+                builder.store(e.total(sums[0]), place)
+            return context.get_dummy_value()
+
+        return types.void(W, d, chosen, u, out, types.intp), emit
 
     return cast(Callable[..., None], tile)
 

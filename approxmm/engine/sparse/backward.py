@@ -6,22 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, inlined
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, bias_of, weights_of
 from approxmm.engine.optimizers import adds_directly
 from approxmm.engine.sparse.ledger import BACKWARD, UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, PRODUCT, SCALE, Memory, line_of, listed
-from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of, refresh_layer
-from approxmm.engine.sparse.products import add_block, dot_lines, is_wide, sum_lines
+from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
+from approxmm.engine.sparse.products import add_block, dot_and_add, dot_lines, is_wide, sum_lines
 from approxmm.engine.sparse.units import entering, items_of, outputs, take_back
 from approxmm.engine.sparse.updates import lines_at_once, times_rate, update_lines, update_some
-from approxmm.methods.operations import follow, follow_node, follows, observe
+from approxmm.methods.operations import follow, follow_node, follows, observe, refresh
 
 __all__ = ["step_example"]
-
-_BLOCK = 64  # lines that stay in the second-level cache between their two uses
-
 
 @compiled
 def _step_bias(
@@ -55,7 +52,7 @@ def _step_rows(
     rate: float,
     step: int,
 ) -> np.ndarray:
-    """Step layer k's weights, which lie input by input; return ∂loss/∂(what entered it), but for the first layer."""
+    """Step layer k's weights, which lie input by input; return ∂loss/∂(what entered it)."""
     W, m = weights_of(params, layout, k), layout.widths[k + 1]
     items, values = entering(memory, slot, layout, k, chosen)
     nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
@@ -63,29 +60,29 @@ def _step_rows(
     whole[:] = 0.0
     for q in range(nodes.size):
         whole[nodes[q]] = delta[q]
-    scaled = times_rate(values, rate, memory.lines_real[SCALE, rank])
-    for first in range(0, items.size, _BLOCK):
-        stop = min(first + _BLOCK, items.size)
-        lines = items[first:stop]
-        if k > 0:
-            dot_lines(W, lines, nodes, delta, whole, back[first:stop])
-        if adds_directly(optimizer):
-            add_block(W, lines, scaled[first:stop], nodes, delta, whole)
+    if adds_directly(optimizer):
+        scaled = times_rate(values, rate, memory.lines_real[SCALE, rank])
+        if is_wide(nodes.size, m):
+            dot_and_add(W, items, whole, scaled, back)
         else:
-            most = lines_at_once(slots, nodes.size, memory.scratch[rank])
-            for top in range(first, stop, most):
-                end = min(top + most, stop)
-                update_lines(
-                    optimizer, params, slots, layout.weight_at[k], m, items[top:end], values[top:end], nodes, delta,
-                    rate, step, memory.scratch[rank],
-                )
+            dot_lines(W, items, nodes, delta, whole, back)
+            add_block(W, items, scaled, nodes, delta, whole, back)
+    else:
+        most = lines_at_once(slots, nodes.size, memory.scratch[rank])
+        for first in range(0, items.size, most):
+            lines, factors = items[first : first + most], values[first : first + most]
+            dot_lines(W, lines, nodes, delta, whole, back[first : first + most])
+            update_lines(
+                optimizer, params, slots, layout.weight_at[k], m, lines, factors, nodes, delta, rate, step,
+                memory.scratch[rank],
+            )
     touched = items.size * (m if is_wide(nodes.size, m) else nodes.size)
-    ledger.counts[rank, k, 1] += touched if k > 0 else 0
+    ledger.counts[rank, k, 1] += touched if k > 0 else 0  # for the first layer nobody asks for it
     ledger.counts[rank, k, 2] += touched
     return back
 
 
-@compiled
+@inlined
 def _step_nodes(
     optimizer: Any,
     params: np.ndarray,
@@ -114,7 +111,8 @@ def _step_nodes(
     ledger.counts[rank, k, 2] += touched
     if adds_directly(optimizer):
         scaled = times_rate(delta, rate, memory.lines_real[SCALE, rank])
-        add_block(W, nodes, scaled, items, values, sent.dense)
+        spare = line_of(memory.lines_real, LINE, rank, nodes.size)
+        add_block(W, nodes, scaled, items, values, sent.dense, spare)
         since = mark(ledger, rank, UPDATE, since)
         if follows(state):
             follow(state, k, sent, nodes, scaled, listed(memory, PRODUCT, slot, layout, k + 1), W.T)
@@ -193,7 +191,7 @@ def step_by_node(
         seen = outputs(memory, slot, layout, k).dense
         observe(state, k, seen.reshape((1, seen.size)), bias_of(params, layout, k))
         changed = items_of(memory, slot, layout, k + 1)
-        refresh_layer(plan, state, k, params, layout, changed[: 0 if follows(state) else changed.size])
+        refresh(state, k, nodes_of(params, layout, k).T, changed[: 0 if follows(state) else changed.size])
     return mark(ledger, rank, UPKEEP, since)
 
 
@@ -228,5 +226,5 @@ def step_by_row(
         seen = outputs(memory, slot, layout, k).dense
         observe(state, k, seen.reshape((1, seen.size)), bias_of(params, layout, k))
         changed = entering(memory, slot, layout, k, True)[0] if plan.inner else items_of(memory, slot, layout, k + 1)
-        refresh_layer(plan, state, k, params, layout, changed)
+        refresh(state, k, weights_of(params, layout, k), changed)
     return mark(ledger, rank, UPKEEP, since)

@@ -218,7 +218,7 @@ def _add_in_turn(
         if following and b > 0:  # earlier examples may have moved these nodes
             dot_lines(W, lines, columns, v, whole, products)
         scaled = times_rate(u, rate, memory.lines_real[SCALE, rank])
-        add_block(W, lines, scaled, columns, v, whole)
+        add_block(W, lines, scaled, columns, v, whole, line_of(memory.lines_real, BACK, rank, lines.size))
         ledger.counts[rank, k, 2] += lines.size * (W.shape[1] if is_wide(columns.size, W.shape[1]) else columns.size)
         if following:
             follow(state, k, outputs(memory, b, layout, k), lines, scaled, products, W.T)

@@ -8,7 +8,6 @@ import numpy as np
 
 from approxmm.compile import compiled, copy_into
 from approxmm.dispatch import generic
-from approxmm.engine.dense import multiply
 from approxmm.engine.layout import Layout, bias_of, weights_of
 from approxmm.engine.sparse.ledger import FORWARD, SELECT, Ledger, mark
 from approxmm.engine.sparse.memory import (
@@ -22,7 +21,7 @@ from approxmm.engine.sparse.memory import (
     part,
 )
 from approxmm.engine.sparse.plan import ByNode, ByRow, nodes_of
-from approxmm.engine.sparse.products import dot_lines, is_wide
+from approxmm.engine.sparse.products import dot_lines, is_wide, sum_whole_lines
 from approxmm.engine.sparse.units import choose, entering, items_of, list_input, list_units, outputs
 from approxmm.methods.operations import SparseVector, select, select_sparse
 from approxmm.random import Key
@@ -67,7 +66,7 @@ def _whole_layer(
     items, values = entering(memory, slot, layout, k, chosen)
     line = line_of(memory.lines_real, LINE, rank, m)
     line[:] = 0.0
-    multiply(values.reshape((1, values.size)), W, items, line.reshape((1, m)), 0, m)
+    sum_whole_lines(W, items, values, line)
     ledger.counts[rank, k, 0] += items.size * m
     ledger.counts[rank, k, 3] += m
     return line

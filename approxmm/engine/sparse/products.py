@@ -9,11 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from approxmm.compile import compiled, compiled_fast
-from approxmm.engine.dense import add_outer, dot_rows, multiply
+from approxmm.engine._tiles import dot_add_tile, dot_tile, multiply_tile
 
-__all__ = ["add_block", "dot_lines", "is_wide", "sum_lines"]
+__all__ = ["add_block", "dot_and_add", "dot_lines", "is_wide", "sum_lines", "sum_whole_lines"]
 
 _GATHER_COST = 10  # elements of a line that are read in vectors in the time of a gathered one
+_BLOCK = 8  # lines whose sum is formed together: as many streams as the memory's prefetcher follows
+_SUM_8, _SUM_1 = multiply_tile(1, 8, False), multiply_tile(1, 1, True)
+_DOT_4, _DOT_1 = dot_tile(1, 4, ahead=True), dot_tile(1, 1)
+_DOT_ADD_4, _DOT_ADD_1 = dot_add_tile(4), dot_add_tile(1)
 
 
 @compiled
@@ -47,10 +51,28 @@ def dot_lines(W: np.ndarray, lines: np.ndarray, columns: np.ndarray, v: np.ndarr
         As long as `lines`; written.
     """
     if is_wide(columns.size, W.shape[1]):
-        dot_rows(whole.reshape((1, whole.size)), W, lines, out.reshape((1, out.size)), 0, lines.size)
+        fours = lines.size - lines.size % 4
+        for first in range(0, fours, 4):
+            _DOT_4(out, whole, W, lines, 0, first, lines.size)
+        for first in range(fours, lines.size):
+            _DOT_1(out, whole, W, lines, 0, first, lines.size)
         return
     for l in range(lines.size):  # noqa: E741
         out[l] = _gathered_dot(W[lines[l]], columns, v)
+
+
+@compiled
+def sum_whole_lines(W: np.ndarray, lines: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
+    """Add Σ_l u[l] W[lines[l]] to `out` (width,)."""
+    width, lanes = W.shape[1], 64 // W.itemsize
+    for first in range(0, lines.size, _BLOCK):
+        count, column = min(_BLOCK, lines.size - first), 0
+        while column + 8 * lanes <= width:
+            _SUM_8(out, u, W, lines, 0, first, count, column, 0)
+            column += 8 * lanes
+        while column < width:
+            _SUM_1(out, u, W, lines, 0, first, count, column, min(lanes, width - column))
+            column += lanes
 
 
 @compiled
@@ -71,7 +93,7 @@ def sum_lines(W: np.ndarray, lines: np.ndarray, u: np.ndarray, columns: np.ndarr
     width = W.shape[1]
     if is_wide(columns.size, width):
         scratch[:] = 0.0
-        multiply(u.reshape((1, u.size)), W, lines, scratch.reshape((1, width)), 0, width)
+        sum_whole_lines(W, lines, u, scratch)
         for q in range(columns.size):
             out[q] = scratch[columns[q]]
         return
@@ -83,13 +105,31 @@ def sum_lines(W: np.ndarray, lines: np.ndarray, u: np.ndarray, columns: np.ndarr
 
 
 @compiled
+def dot_and_add(W: np.ndarray, lines: np.ndarray, whole: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
+    """Write W[lines] · whole to `out`, and add u[l] · whole to W[lines[l]] in the same pass."""
+    fours = lines.size - lines.size % 4
+    for first in range(0, fours, 4):
+        _DOT_ADD_4(W, whole, lines, u, out, first)
+    for first in range(fours, lines.size):
+        _DOT_ADD_1(W, whole, lines, u, out, first)
+
+
+@compiled
 def add_block(
-    W: np.ndarray, lines: np.ndarray, u: np.ndarray, columns: np.ndarray, v: np.ndarray, whole: np.ndarray
+    W: np.ndarray,
+    lines: np.ndarray,
+    u: np.ndarray,
+    columns: np.ndarray,
+    v: np.ndarray,
+    whole: np.ndarray,
+    scratch: np.ndarray,
 ) -> None:
-    """Add u[l] v[q] to W[lines[l], columns[q]]; the parameters are those of `dot_lines` and `sum_lines`."""
+    """Add u[l] v[q] to W[lines[l], columns[q]].
+
+    Parameters are those of `dot_lines` and `sum_lines`, but that `scratch` is as long as `lines`.
+    """
     if is_wide(columns.size, W.shape[1]):
-        one = W.dtype.type(1.0)
-        add_outer(u.reshape((1, u.size)), whole.reshape((1, whole.size)), lines, W, one, 0, lines.size, 0)
+        dot_and_add(W, lines, whole, u, scratch)
         return
     for l in range(lines.size):  # noqa: E741
         line, factor = W[lines[l]], u[l]
