@@ -77,9 +77,8 @@ class SampledMLPRegressor(RegressorMixin, SampledMLP):  # type: ignore[misc]
                 f"y has values beyond the range of {targets.dtype}; scale the targets, or give float64 inputs"
             )
         count = 1 if targets.ndim == 1 else targets.shape[1]
-        if going_on and (targets.ndim == 1, count) != (self._flat_targets, self.n_outputs_):
-            was = "(N,)" if self._flat_targets else f"(N, {self.n_outputs_})"
-            raise InputError(f"y has shape {targets.shape}; the network was fitted with targets of shape {was}")
+        if going_on and count != self.n_outputs_:
+            raise InputError(f"y has {count} target(s) an example; the network was fitted with {self.n_outputs_}")
         self._flat_targets, self.n_outputs_ = targets.ndim == 1, count
         return X, targets
 
