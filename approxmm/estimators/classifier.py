@@ -8,12 +8,12 @@ from typing import Any, Self
 import numpy as np
 from scipy import special
 from sklearn.base import ClassifierMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 
 from approxmm.engine.losses import CrossEntropy, Loss
 from approxmm.errors import DataError, InputError
 from approxmm.estimators.base import SampledMLP
+from approxmm.estimators.holdout import hold_out
 from approxmm.estimators.prediction import outputs
 from approxmm.network import Network
 
@@ -204,14 +204,13 @@ class SampledMLPClassifier(ClassifierMixin, SampledMLP):  # type: ignore[misc]
     def _hold_out(
         self, x: np.ndarray, targets: np.ndarray, seed: int
     ) -> tuple[np.ndarray, np.ndarray, Callable[[Network], float]]:
-        x, held, targets, true = train_test_split(
-            x, targets, test_size=self.validation_fraction, random_state=seed % 2**32, stratify=targets
-        )
+        train, held = hold_out(targets, self.validation_fraction, seed)
+        seen, true = x[held], targets[held]
 
         def score(network: Network) -> float:
-            return float((outputs(network, held, self.threads).argmax(axis=1) == true).mean())
+            return float((outputs(network, seen, self.threads).argmax(axis=1) == true).mean())
 
-        return np.ascontiguousarray(x), targets, score
+        return x[train], targets[train], score
 
 
 def _listed(labels: np.ndarray) -> str:
