@@ -18,7 +18,7 @@ import approxmm as amm
 from approxmm.errors import InputError
 from approxmm.estimators.memory import Memory
 
-X, Y = (lambda split: (split.x.astype(np.float64), split.y))(amm.load_data("digits").train)
+X, Y = (lambda split: (split.x, split.y))(amm.load_data("digits").train)
 SHORT = {"n_iter_no_change": None, "random_state": 5}
 
 

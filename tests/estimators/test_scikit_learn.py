@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import approxmm as amm
 
-X, Y = (lambda split: (split.x.astype(np.float64), split.y))(amm.load_data("digits").train)
+X, Y = (lambda split: (split.x, split.y))(amm.load_data("digits").train)
 SHORT = {"n_iter_no_change": None, "max_iter": 3, "random_state": 0}
 CONFIGURATIONS = {
     "classifier": amm.SampledMLPClassifier(),
