@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from approxmm.compile import compiled
+from approxmm.compile import borrowed, compiled
 from approxmm.engine.layout import Layout
 from approxmm.engine.losses import evaluate
 from approxmm.engine.sparse.backward import step_example
@@ -62,6 +62,10 @@ def walk_examples(
         How many steps of the range are certain: all, or those before the first whose loss was not finite or beyond
         the limit of `loss`, whose update is not made.
     """
+    x, targets, params, slots, losses = (borrowed(x), borrowed(targets), borrowed(params), borrowed(slots), borrowed(losses))
+    steps, layout, state, memory, ledger = (
+        borrowed(steps), borrowed(layout), borrowed(state), borrowed(memory), borrowed(ledger)
+    )
     depth = layout.weight_at.size
     for s in range(steps.first + rank, steps.stop, size):
         now, row = steps.before + s, steps.order[s]
@@ -114,6 +118,10 @@ def walk_batches(
     int
         Steps taken: fewer than asked for if a loss was not finite or beyond the limit of `loss`, whose update is not made.
     """
+    x, targets, params, slots, losses = (borrowed(x), borrowed(targets), borrowed(params), borrowed(slots), borrowed(losses))
+    steps, layout, state, memory, ledger = (
+        borrowed(steps), borrowed(layout), borrowed(state), borrowed(memory), borrowed(ledger)
+    )
     depth, rank = layout.weight_at.size, team.rank
     for s in range(steps.first, steps.stop):
         now, size = steps.before + s, min(batch, steps.order.size - s * batch)
