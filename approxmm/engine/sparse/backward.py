@@ -20,6 +20,7 @@ from approxmm.methods.operations import follow, follow_node, follows, observe, r
 
 __all__ = ["step_example"]
 
+
 @compiled
 def _step_bias(
     optimizer: Any,
@@ -73,7 +74,17 @@ def _step_rows(
             lines, factors = items[first : first + most], values[first : first + most]
             dot_lines(W, lines, nodes, delta, whole, back[first : first + most])
             update_lines(
-                optimizer, params, slots, layout.weight_at[k], m, lines, factors, nodes, delta, rate, step,
+                optimizer,
+                params,
+                slots,
+                layout.weight_at[k],
+                m,
+                lines,
+                factors,
+                nodes,
+                delta,
+                rate,
+                step,
                 memory.scratch[rank],
             )
     touched = items.size * (m if is_wide(nodes.size, m) else nodes.size)
@@ -122,8 +133,18 @@ def _step_nodes(
     for first in range(0, nodes.size, most):
         lines = nodes[first : first + most]
         changes = update_lines(
-            optimizer, params, slots, layout.weight_at[k], W.shape[1], lines, delta[first : first + most], items,
-            values, rate, step, scratch,
+            optimizer,
+            params,
+            slots,
+            layout.weight_at[k],
+            W.shape[1],
+            lines,
+            delta[first : first + most],
+            items,
+            values,
+            rate,
+            step,
+            scratch,
         )
         since = mark(ledger, rank, UPDATE, since)
         if follows(state):
@@ -148,7 +169,7 @@ def step_example(
     rate: float,
     step: int,
     since: float,
-) -> float:
+) -> float:  # type: ignore[empty-body]
     """Step all parameters by the gradient of one example, whose ∂loss/∂z_L is in DELTA (compiled).
 
     Each layer's weights are read for the layer below before they change. Returns the time of the last mark.
@@ -184,7 +205,7 @@ def step_by_node(
             )
         _step_bias(optimizer, params, slots, layout, k, memory, slot, rank, rate, step)
         if k > 0:
-            back = line_of(memory.lines_real, BACK, rank, memory.count[0, slot, k])
+            back = line_of(memory.lines_real, BACK, rank, memory.sizes[0, slot, k])
             take_back(back, False, plan.normalised, memory, slot, layout, k)
         since = mark(ledger, rank, BACKWARD, since)
     for k in range(plan.layers):

@@ -43,7 +43,7 @@ def forward_example(
     rank: int,
     ledger: Ledger,
     since: float,
-) -> float:
+) -> float:  # type: ignore[empty-body]
     """Compute the outputs of one example `x` (n_0,), by the plan; return the time of the last mark (compiled).
 
     Parameters
@@ -73,16 +73,14 @@ def _whole_layer(
 
 
 @compiled
-def _last_layer(
-    params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
-) -> None:
+def _last_layer(params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger) -> None:
     depth = layout.weight_at.size
     line = _whole_layer(params, layout, depth - 1, False, memory, slot, rank, ledger)
     scores, bias = part(memory.real, VALUES, slot, layout, depth), bias_of(params, layout, depth - 1)
     for j in range(line.size):
         scores[j] = line[j] + bias[j]
     copy_into(items_of(memory, slot, layout, depth), memory.everything[: line.size])
-    memory.count[0, slot, depth] = memory.count[2, slot, depth] = line.size
+    memory.sizes[0, slot, depth] = memory.sizes[2, slot, depth] = line.size
 
 
 @forward_example.register(ByNode)
@@ -163,8 +161,6 @@ def forward_by_row(
         else:
             copy_into(index, memory.everything[:count])
             scale[:count] = 1.0
-        list_units(
-            activation, plan.normalised, index[:count], scale, products, True, bias, memory, slot, layout, k + 1
-        )
+        list_units(activation, plan.normalised, index[:count], scale, products, True, bias, memory, slot, layout, k + 1)
     _last_layer(params, layout, memory, slot, rank, ledger)
     return mark(ledger, rank, FORWARD, since)

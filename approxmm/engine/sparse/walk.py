@@ -10,7 +10,8 @@ from approxmm.compile import compiled
 from approxmm.engine.layout import Layout
 from approxmm.engine.losses import evaluate
 from approxmm.engine.sparse.backward import step_example
-from approxmm.engine.sparse.batch import descend, step_layer
+from approxmm.engine.sparse.batch import step_layer
+from approxmm.engine.sparse.descend import descend
 from approxmm.engine.sparse.forward import forward_example
 from approxmm.engine.sparse.ledger import BACKWARD, FORWARD, TIMED, Ledger, mark, start
 from approxmm.engine.sparse.memory import DELTA, VALUES, Memory, part
@@ -67,9 +68,7 @@ def walk_examples(
         now, row = steps.before + s, steps.order[s]
         since = start(now % TIMED == 0)
         key = Key(seed, _SELECT, now, 0, 0)
-        since = forward_example(
-            plan, x[row], params, layout, activation, state, key, memory, rank, rank, ledger, since
-        )
+        since = forward_example(plan, x[row], params, layout, activation, state, key, memory, rank, rank, ledger, since)
         scores, delta = part(memory.real, VALUES, rank, layout, depth), part(memory.real, DELTA, rank, layout, depth)
         losses[s] = evaluate(
             loss, scores.reshape((1, scores.size)), targets[row : row + 1], delta.reshape((1, delta.size))
@@ -78,9 +77,7 @@ def walk_examples(
         if not losses[s] < loss.limit:  # written so that NaN ends the run too
             return s - steps.first
         rate = steps.rates[s - steps.first]
-        step_example(
-            plan, params, slots, layout, optimizer, state, memory, rank, rank, ledger, rate, now + 1, since
-        )
+        step_example(plan, params, slots, layout, optimizer, state, memory, rank, rank, ledger, rate, now + 1, since)
     return steps.stop - steps.first
 
 
@@ -112,7 +109,8 @@ def walk_batches(
     Returns
     -------
     int
-        Steps taken: fewer than asked for if a loss was not finite or beyond the limit of `loss`, whose update is not made.
+        Steps taken: fewer than asked for if a loss was not finite or beyond the limit of `loss`; its update is not
+        made.
     """
     depth, rank = layout.weight_at.size, team.rank
     for s in range(steps.first, steps.stop):
