@@ -155,7 +155,7 @@ def _step_nodes(
 
 
 @generic
-def step_example(
+def step_example(  # type: ignore[empty-body]
     plan: Any,
     params: np.ndarray,
     slots: np.ndarray,
@@ -169,7 +169,7 @@ def step_example(
     rate: float,
     step: int,
     since: float,
-) -> float:  # type: ignore[empty-body]
+) -> float:
     """Step all parameters by the gradient of one example, whose ∂loss/∂z_L is in DELTA (compiled).
 
     Each layer's weights are read for the layer below before they change. Returns the time of the last mark.

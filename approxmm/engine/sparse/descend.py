@@ -37,39 +37,37 @@ def _back_through_rows(
 
 @generic
 def descend(
-    plan: Any, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
+    plan: Any, k: int, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
 ) -> None:
-    """Turn one example's ∂loss/∂z of the last layer into those of all layers, in DELTA (compiled)."""
+    """Turn one example's ∂loss/∂z of layer k (from 0; not the first) into that of the layer below, in DELTA (compiled).
+
+    The layers are counted by their weights: layer k leads from the units numbered k to those numbered k + 1.
+    """
 
 
 @descend.register(ByNode)
 @compiled
 def descend_by_node(
-    plan: ByNode, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
+    plan: ByNode, k: int, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
 ) -> None:
     """Read the active nodes' weights, in the hidden layers node by node."""
-    depth = layout.weight_at.size
-    back = _back_through_rows(params, layout, depth - 1, False, memory, slot, rank, ledger)
-    for up in range(1, depth):
-        k = depth - 1 - up
-        take_back(back, False, plan.normalised, memory, slot, layout, k + 1)
-        if k > 0:
-            W, items = nodes_of(params, layout, k), items_of(memory, slot, layout, k)
-            nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
-            back = line_of(memory.lines_real, BACK, rank, items.size)
-            sum_lines(W, nodes, delta, items, line_of(memory.lines_real, LINE, rank, W.shape[1]), back)
-            wide = is_wide(items.size, W.shape[1])
-            ledger.counts[rank, k, 1] += nodes.size * (W.shape[1] if wide else items.size)
+    if k == plan.layers:
+        back = _back_through_rows(params, layout, k, False, memory, slot, rank, ledger)
+    else:
+        W, items = nodes_of(params, layout, k), items_of(memory, slot, layout, k)
+        nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
+        back = line_of(memory.lines_real, BACK, rank, items.size)
+        sum_lines(W, nodes, delta, items, line_of(memory.lines_real, LINE, rank, W.shape[1]), back)
+        ledger.counts[rank, k, 1] += nodes.size * (W.shape[1] if is_wide(items.size, W.shape[1]) else items.size)
+    take_back(back, False, plan.normalised, memory, slot, layout, k)
 
 
 @descend.register(ByRow)
 @compiled
 def descend_by_row(
-    plan: ByRow, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
+    plan: ByRow, k: int, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
 ) -> None:
     """Read the weights of what entered."""
-    for up in range(layout.weight_at.size - 1):
-        k = layout.weight_at.size - 1 - up
-        chosen = is_chosen(plan, k)
-        back = _back_through_rows(params, layout, k, chosen, memory, slot, rank, ledger)
-        take_back(back, chosen, plan.normalised, memory, slot, layout, k)
+    chosen = is_chosen(plan, k)
+    back = _back_through_rows(params, layout, k, chosen, memory, slot, rank, ledger)
+    take_back(back, chosen, plan.normalised, memory, slot, layout, k)
