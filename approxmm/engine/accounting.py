@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 
+from approxmm.engine.optimizers import Sgd
 from approxmm.engine.session import Session
 from approxmm.engine.session_arrays import held_bytes
 from approxmm.engine.sparse.ledger import PHASES
 from approxmm.engine.sparse.session import ExampleSession
+from approxmm.methods.contract import Cost, Usage
 
-__all__ = ["active_fractions", "count_multiplications", "memory_by_part", "peak_memory_mb", "seconds_by_phase"]
+__all__ = [
+    "active_fractions",
+    "count_multiplications",
+    "ledger_sums",
+    "memory_by_part",
+    "peak_memory_mb",
+    "put_ledger_sums",
+    "seconds_by_phase",
+]
 
 PRODUCTS = ("forward", "input_gradient", "weight_gradient")
 
@@ -24,20 +35,46 @@ def count_multiplications(session: Session, steps: int) -> dict[str, dict[str, f
     -------
     dict
         ``done`` and ``dense``: the three products (the first layer has no input gradient), and the method's
-        ``selection`` and ``upkeep``, by its own statement of cost. The per-example path counts what it does; on the
-        minibatch path the count follows from the active items, and an output-side mask, which is applied to fully
-        computed layers, saves nothing.
+        ``selection`` and ``upkeep``, by its own statement of cost. The per-example path counts what it does, with the
+        mean number of non-zero inputs where the method's cost depends on them; on the minibatch path the count follows
+        from the active items, and an output-side mask, which is applied to fully computed layers, saves nothing.
     """
     by_layer = _counted(session) if isinstance(session, ExampleSession) else _from_active(session, steps)
     done = dict(zip(PRODUCTS, by_layer.sum(axis=0).tolist(), strict=True))
     dense = dict(zip(PRODUCTS, (_dense(session) * steps).sum(axis=0).tolist(), strict=True))
-    costs = [
-        session.method.cost(session.batch, int(session.layout.widths[k]), int(session.layout.widths[k + 1]))
-        for k in range(session.sampled_layers)
-    ]
-    done["selection"] = float(sum(cost.selection for cost in costs) * session.recipe.draw_count * steps)
-    done["upkeep"] = float(sum(cost.upkeep for cost in costs) * steps)
+    costs = [_cost(session, k, steps) for k in range(session.sampled_layers if steps else 0)]
+    done["selection"] = float(sum(cost.selection for cost in costs))
+    done["upkeep"] = float(sum(cost.upkeep for cost in costs))
     return {"done": done, "dense": dense}
+
+
+def _cost(session: Session, k: int, steps: int) -> Cost:
+    """Return what so many steps of a sampled layer cost by the method's statement; its products are not used."""
+    n, m = int(session.layout.widths[k]), int(session.layout.widths[k + 1])
+    if not isinstance(session, ExampleSession):
+        each = session.method.cost(session.batch, n, m)
+        return Cost(each.product * steps, each.selection * session.recipe.draw_count * steps, each.upkeep * steps)
+    examples, (pairs, active) = steps * session.batch, session.ledger.counts[:, k, (0, 3)].sum(axis=0).tolist()
+    alone = session.batch == 1 and isinstance(session.optimizer, Sgd) and session.optimizer.weight_decay == 0.0
+    inputs = examples * pairs / active if active else 0.0
+    return session.method.work(Usage(examples, inputs, active, pairs, rank_one=alone), n, m)
+
+
+def ledger_sums(session: Session) -> dict[str, np.ndarray]:
+    """Return the per-example path's counts and times, summed over threads, whose number may change: for checkpoints."""
+    if not isinstance(session, ExampleSession):
+        return {}
+    return {f"ledger.{name}": array.sum(axis=0) for name, array in session.ledger._asdict().items()}
+
+
+def put_ledger_sums(session: Session, arrays: Mapping[str, np.ndarray]) -> None:
+    """Let the session go on counting from `ledger_sums`; ValueError or KeyError if they are not there or do not fit."""
+    for name, sums in ledger_sums(session).items():
+        found, own = arrays[name], getattr(session.ledger, name.removeprefix("ledger."))  # type: ignore[attr-defined]
+        if found.shape != sums.shape or found.dtype != sums.dtype:
+            raise ValueError(f"array {name!r} does not fit")
+        own[...] = 0
+        own[0] = found
 
 
 def _dense(session: Session) -> np.ndarray:
@@ -85,7 +122,7 @@ def active_fractions(session: Session, steps: int) -> list[float | None]:
     for k in range(session.sampled_layers if steps else 0):
         by_node = session.method.claims.side == "output"
         everything = float(widths[k + 1]) if by_node else float(widths[k] * widths[k + 1])
-        shares[k] = float(counts[k, 3 if by_node else 0] / (steps * everything))
+        shares[k] = float(counts[k, 3 if by_node else 0] / (steps * session.batch * everything))
     return shares
 
 

@@ -16,9 +16,9 @@ from approxmm.compile import compiled
 from approxmm.engine.dense import dot_rows
 from approxmm.engine.layout import Layout, units_of, weights_of
 from approxmm.engine.normalising import normalise_gradient
-from approxmm.engine.optimizers import adds_directly, update
+from approxmm.engine.optimizers import adds_directly, kept, update
 from approxmm.engine.team import Team, barrier, share
-from approxmm.engine.weights import ROWS_AT_ONCE, update_weights
+from approxmm.engine.weights import ROWS_AT_ONCE, position, update_weights
 from approxmm.engine.workspace import EXACT, Sampling, Workspace, active_items, copied, entering, masks_input
 
 __all__ = ["backward"]
@@ -32,58 +32,58 @@ def _step_bias(
     params: np.ndarray,
     slots: np.ndarray,
     at: int,
-    delta: np.ndarray,
-    mask: np.ndarray,
+    D: np.ndarray,
     start: int,
     stop: int,
     rate: float,
     step: int,
     scratch: np.ndarray,
 ) -> None:
-    """Step some entries of a bias by the sum of the rows of `delta`, times those of `mask` unless it is empty."""
-    gradient = scratch[: stop - start]
-    gradient[:] = 0.0
-    for r in range(delta.shape[0]):
-        row = delta[r, start:stop]
-        if mask.size:
-            scales = mask[r, start:stop]
-            for j in range(gradient.size):
-                gradient[j] += row[j] * scales[j]
-        else:
-            for j in range(gradient.size):
-                gradient[j] += row[j]
-    update(optimizer, params, slots, at + start, gradient, rate, step)
+    """Step some entries of a bias by the sum of the rows of D, which `update_weights` was given too."""
+    total, bias = scratch[: stop - start], params[at + start : at + stop]
+    total[:] = 0.0
+    for r in range(D.shape[0]):
+        row = D[r, start:stop]
+        for j in range(total.size):
+            total[j] += row[j]
+    if adds_directly(optimizer):
+        keep = params.dtype.type(kept(optimizer, rate))
+        for j in range(total.size):
+            bias[j] = keep * bias[j] + total[j]
+    else:
+        update(optimizer, params, slots, at + start, total, rate, step)
 
 
 @compiled
-def _mask(k: int, draw: int, layout: Layout, work: Workspace, batch: int) -> np.ndarray:
-    """Return the scales (B, m) of a draw of layer k's outputs, an empty array for `EXACT`."""
-    if draw == EXACT:
-        return work.mask[0, :0].reshape((0, 0))
-    return units_of(work.mask[draw], layout, k, batch)
-
-
-@compiled
-def _scaled(
-    delta: np.ndarray, k: int, draw: int, factor: float, layout: Layout, work: Workspace, into: np.ndarray
-) -> np.ndarray:
-    """Return ∂loss/∂z_k (B, m) times the output-side scales of a draw, times `factor`; itself if both do nothing."""
-    if draw == EXACT and factor == 1.0:
-        return delta
-    batch, m = delta.shape
+def _scale(delta: np.ndarray, mask: np.ndarray, factor: float, into: np.ndarray) -> None:
     kind = delta.dtype.type(factor)
-    scaled = into[: delta.size].reshape(delta.shape)
-    mask = _mask(k, draw, layout, work, batch)
-    for r in range(batch):
-        row, out = delta[r], scaled[r]
-        if mask.size:
-            scales = mask[r]
-            for j in range(m):
-                out[j] = kind * (row[j] * scales[j])
+    for i in range(delta.size):
+        into[i] = kind * (delta[i] * mask[i])
+
+
+@compiled
+def _sides(
+    delta: np.ndarray, k: int, draws: tuple[int, int], factor: float, layout: Layout, work: Workspace, rank: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ∂loss/∂z_k (B, m) times the output-side scales of the input gradient and of the weight gradient.
+
+    The second is multiplied by `factor` besides. Both are `delta` itself where there is nothing to do.
+    """
+    size, flat = delta.size, delta.reshape(-1)
+    sides = (delta, delta)
+    for side, draw, times in ((0, draws[0], 1.0), (1, draws[1], factor)):
+        into = work.scaled[2 * rank + side, :size]
+        if draw != EXACT:
+            _scale(flat, units_of(work.mask[draw], layout, k, delta.shape[0]).reshape(-1), times, into)
+        elif times != 1.0:
+            kind = delta.dtype.type(times)
+            for i in range(size):
+                into[i] = kind * flat[i]
         else:
-            for j in range(m):
-                out[j] = kind * row[j]
-    return scaled
+            continue
+        scaled = into.reshape(delta.shape)
+        sides = (scaled, sides[1]) if side == 0 else (sides[0], scaled)
+    return sides
 
 
 @compiled
@@ -102,7 +102,7 @@ def _send_back(
         dot_rows(delta, W, work.everything, into, top, end)
         return
     chosen, scale = active_items(k, draw, work)
-    low, high = int(np.searchsorted(chosen, top)), int(np.searchsorted(chosen, end))
+    low, high = position(chosen, top), position(chosen, end)
     back = work.back[: into.shape[0] * chosen.size].reshape((into.shape[0], chosen.size))
     dot_rows(delta, W, chosen, back, low, high)
     for r in range(into.shape[0]):
@@ -200,7 +200,7 @@ def backward(
         Number of this step, from 1.
     """
     batch, depth = x.shape[0], layout.weight_at.size
-    scratch, left, right = work.scratch[team.rank], work.scaled[2 * team.rank], work.scaled[2 * team.rank + 1]
+    scratch = work.scratch[team.rank]
     factor = -rate if adds_directly(optimizer) else 1.0
     for up in range(depth):
         k = depth - 1 - up
@@ -209,8 +209,7 @@ def backward(
         A, chosen = _input(x if k == 0 else units_of(work.out, layout, k - 1, batch), k, inner[1], sampling, work)
         # Nothing reads the gradient of the input; its place is given a harmless view.
         into = delta if k == 0 else units_of(work.delta, layout, k - 1, batch)
-        D = _scaled(delta, k, outer[1], factor, layout, work, right)
-        E = D if outer[0] == outer[1] and factor == 1.0 else _scaled(delta, k, outer[0], 1.0, layout, work, left)
+        E, D = _sides(delta, k, outer, factor, layout, work, team.rank)
         first, stop = share(team, W.shape[0], _BLOCK)
         height = _rows_at_once(W.shape[0], k, inner, work)
         for top in range(first, stop, height):
@@ -221,6 +220,5 @@ def backward(
         if k > 0:
             _through_activation(k - 1, batch, layout, activation, sampling, work, first, stop, team)
         first, stop = share(team, W.shape[1], _BLOCK)
-        mask = _mask(k, outer[1], layout, work, batch)
-        _step_bias(optimizer, params, slots, layout.bias_at[k], delta, mask, first, stop, rate, step, scratch)
+        _step_bias(optimizer, params, slots, layout.bias_at[k], D, first, stop, rate, step, scratch)
         barrier(team)

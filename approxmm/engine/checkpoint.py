@@ -83,7 +83,10 @@ def _add(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint; nothing is unpickled, and no claim of the file is believed before it is checked.
+    """Read a checkpoint; nothing is unpickled, and no size is believed before it is checked.
+
+    Not claimed: that the entries of a method's index, whose shapes and types the run checks, belong to its weights.
+    Compiled code reads them as positions, so a checkpoint should come from where programs may come from.
 
     Raises
     ------

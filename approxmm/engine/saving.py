@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from approxmm.engine.accounting import ledger_sums, put_ledger_sums
 from approxmm.engine.checkpoint import Checkpoint, check_same_run, fingerprint, read_checkpoint, write_checkpoint
 from approxmm.engine.curves import Curves
 from approxmm.engine.keep import Kept
@@ -109,6 +111,7 @@ class Saver:
         for name, array in session_arrays(self.run.session).items():
             yield f"session.{name}", array
         yield "losses", self.run.loop.losses
+        yield from ledger_sums(self.run.session).items()
         for part, kept in self._kept.items():
             if kept.taken and not kept.is_now(self.run.at):
                 for name, array in kept.snapshot.items():
@@ -116,19 +119,15 @@ class Saver:
 
     def _restore(self, found: Checkpoint) -> None:
         check_same_run(found, self.settings, self._examples)
-        done = found.about.get("position", {}).get("epoch", 0)
-        if done > self.run.plan.epochs:
-            raise InputError(
-                f"epochs={self.run.plan.epochs}: the run of checkpoint {found.path} has completed {done}; ask for as "
-                "many or more"
-            )
-        try:
+        with _damage_named(found.path):
             self._restore_figures(found)
+        if self.run.at.epoch > self.run.plan.epochs:
+            raise InputError(
+                f"epochs={self.run.plan.epochs}: the run of checkpoint {found.path} has completed {self.run.at.epoch}; "
+                "ask for as many or more"
+            )
+        with _damage_named(found.path):
             self._restore_arrays(found)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise DataError(
-                f"checkpoint {found.path} is damaged: {error}; use an earlier one, or begin anew"
-            ) from error
 
     def _restore_figures(self, found: Checkpoint) -> None:
         run, about = self.run, found.about
@@ -147,6 +146,7 @@ class Saver:
         losses = found.arrays["losses"]
         if losses.shape != run.loop.losses.shape or losses.dtype != np.float64:
             raise ValueError("the losses of its epoch do not fit")
+        put_ledger_sums(run.session, found.arrays)
         for name, figures in found.about["kept"].items():
             self._restore_kept(self._kept[name], found.part(name) or present, figures)
         restore_arrays(run.session, present)
@@ -157,3 +157,13 @@ class Saver:
         score = figures["score"]
         at = Position(epoch=int(figures["epoch"]), taken=int(figures["step"]))
         kept.take(self.run.session, at, float("nan") if score is None else float(score))
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn whatever a file's content makes fail into one line."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"checkpoint {path} is damaged: {reason}; use an earlier one, or begin anew") from error

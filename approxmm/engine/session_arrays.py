@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from approxmm.engine.session import Session
-from approxmm.engine.sparse.session import ExampleSession
 from approxmm.errors import DataError
 
 __all__ = ["held_bytes", "model_arrays", "restore_arrays", "session_arrays"]
@@ -20,8 +19,7 @@ _NUMBERS = ("params", "slots", "active")  # a method's state may hold NaN for wh
 def session_arrays(session: Session) -> dict[str, np.ndarray]:
     """Return the arrays themselves (no copies): parameters, the optimiser's memory, counts, the method's state."""
     own = {"params": session.params, "slots": session.slots, "active": session.active}
-    ledger = dict(_arrays_in(session.ledger, "ledger")) if isinstance(session, ExampleSession) else {}
-    return own | ledger | dict(_arrays_in(session.state, "state"))
+    return own | dict(_arrays_in(session.state, "state"))
 
 
 def model_arrays(session: Session) -> dict[str, np.ndarray]:

@@ -28,14 +28,14 @@ from approxmm.engine.result import TrainingResult
 from approxmm.engine.run import Examples, Hooks, Progress, Run
 from approxmm.engine.saving import Saver
 from approxmm.engine.session import Session
+from approxmm.engine.threads import useful_threads
 from approxmm.errors import InputError
 from approxmm.methods.contract import Method
 from approxmm.network import Network
-from approxmm.parallel import available_workers, single_threaded_blas
+from approxmm.parallel import single_threaded_blas
 
 __all__ = ["train"]
 
-_WORK_TO_SHARE = 1_000_000  # multiplications of a product, about 10 µs of one thread
 _FREE = ("checkpoint", "checkpoint_seconds", "resume")  # not settings of the run, but where its state is kept
 _OWN = ("method", "loss")  # parts of a recipe that `train` decides
 
@@ -104,8 +104,7 @@ def train(
     check_fit(start, data)
     of_step["batch"] = min(of_step.get("batch", Recipe.batch), len(data.train))
     if of_step.get("threads") is None:
-        alone = not of_step.get("asynchronous", False)
-        of_step["threads"] = _useful_threads(start, of_step["batch"]) if alone else available_workers()
+        of_step["threads"] = useful_threads(start, of_step["batch"], of_step.get("asynchronous", False))
     recipe = Recipe(method, **of_step)
     described = _described(data, start, init if network is None else "given network", recipe, plan)
     said: list[str] = []
@@ -128,12 +127,6 @@ def _divided(settings: dict[str, Any]) -> tuple[Plan, dict[str, Any]]:
     check_counts(**{name: recipe[name] for name in ("batch", "threads") if name in recipe})
     recipe["dtype"] = check_dtype(recipe.get("dtype", np.float32))
     return plan, recipe
-
-
-def _useful_threads(network: Network, batch: int) -> int:
-    """Return how many threads gain time: a product should cost several times what meeting at its end does."""
-    smallest = batch * min(W.size for W in network.weights[:-1]) if network.depth > 1 else 0
-    return available_workers() if smallest >= _WORK_TO_SHARE else 1
 
 
 def _noted(said: list[str], notify: Callable[[str], None] | None) -> Callable[[str], None]:

@@ -10,9 +10,22 @@ from approxmm.compile import compiled
 from approxmm.engine.dense import add_outer
 from approxmm.engine.optimizers import adds_directly, kept, moves_idle, update
 
-__all__ = ["ROWS_AT_ONCE", "update_weights"]
+__all__ = ["ROWS_AT_ONCE", "position", "update_weights"]
 
 ROWS_AT_ONCE = 8  # gradients of so many rows exist at a time; with their weights they fit into the second-level cache
+
+
+@compiled
+def position(chosen: np.ndarray, row: int) -> int:
+    """Return how many of the increasing rows `chosen` are below `row`; NumPy's search takes a second to compile."""
+    low, high = 0, chosen.size
+    while low < high:
+        middle = (low + high) // 2
+        if chosen[middle] < row:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @compiled
@@ -54,7 +67,7 @@ def update_weights(
         Of at least (ROWS_AT_ONCE + 1)·m elements.
     """
     m = D.shape[1]
-    low, high = int(np.searchsorted(chosen, first)), int(np.searchsorted(chosen, stop))
+    low, high = position(chosen, first), position(chosen, stop)
     if adds_directly(optimizer):
         W = params[at : at + stop * m].reshape((stop, m))
         kind = params.dtype.type

@@ -17,13 +17,13 @@ from approxmm.errors import InputError
 from approxmm.estimators.compat import validate_data
 from approxmm.estimators.files import load_estimator, save_estimator
 from approxmm.estimators.fitting import Fitting
-from approxmm.estimators.memory import Memory, Run
+from approxmm.estimators.memory import Memory, Ongoing
 from approxmm.estimators.prediction import outputs
 from approxmm.estimators.settings import (
     Stopping,
+    check_same_network,
     check_schedule,
     first_network,
-    hidden_widths,
     make_recipe,
     seed_of,
     stopping_of,
@@ -45,7 +45,7 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
     loss_curve_: list[float]
     validation_scores_: list[float] | None
     best_validation_score_: float | None
-    _run: Run | None
+    _ongoing: Ongoing | None
     _memory: Memory | None
 
     def __init__(
@@ -64,6 +64,11 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
         batch_size: int = 20,
         max_iter: int = 200,
         init: str = "he",
+        normalise: str = "none",
+        sampled: Any = None,
+        independent: bool = False,
+        path: str = "auto",
+        asynchronous: bool = False,
         random_state: Any = None,
         tol: float = 1e-4,
         n_iter_no_change: int | None = 10,
@@ -87,6 +92,11 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.init = init
+        self.normalise = normalise
+        self.sampled = sampled
+        self.independent = independent
+        self.path = path
+        self.asynchronous = asynchronous
         self.random_state = random_state
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
@@ -161,51 +171,47 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
         held = None
         if self.early_stopping:
             x, targets, held = self._hold_out(x, targets, run.session.seed)
-        self._begin_records(going_on)
+        self._begin_records(going_on, self.early_stopping)
         Fitting(self, run, x, targets, held).train(self.max_iter, stopping)
         return self
 
     def _fit_once_more(self, x: np.ndarray, targets: np.ndarray, going_on: bool) -> Self:
-        """Train for one epoch on perhaps new examples."""
-        if self.early_stopping:
-            raise InputError("partial_fit does not support early_stopping=True: nothing is held out; set it to False")
+        """Train for one epoch on perhaps new examples; nothing is held out, as in scikit-learn."""
         if self.schedule != "constant":
             raise InputError(
                 f"schedule={self.schedule!r} needs an end, which partial_fit does not have; use 'constant'"
             )
         x = self._trainable(x, going_on)
         run = self._begin(x, targets, going_on)
-        self._begin_records(going_on)
+        self._begin_records(going_on, scored=False)
         Fitting(self, run, x, targets).train(1, Stopping(0.0, None))
         return self
 
-    def _begin(self, x: np.ndarray, targets: np.ndarray, going_on: bool) -> Run:
+    def _begin(self, x: np.ndarray, targets: np.ndarray, going_on: bool) -> Ongoing:
         """Return the run to train: a new one, or the one that the last fit left."""
         parameters = self.get_params(deep=False)
         if not going_on:
             seed = seed_of(self.random_state)
             network = first_network(parameters, x.shape[1], self.n_outputs_, seed)
             batch = useful_batch(parameters, len(x))
-            return Run.first(network, make_recipe(parameters, network, self._loss_of(targets), seed, x.dtype, batch))
-        network, kept = self.network_, self._run or self._memory
-        assert kept is not None  # what is fitted has either
-        if hidden_widths(self.hidden_layer_sizes) != network.widths[1:-1]:
-            raise InputError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} is not what was fitted, {network.widths[1:-1]}; "
-                "set it back, or fit anew with warm_start=False"
+            return Ongoing.first(
+                network, make_recipe(parameters, network, self._loss_of(targets), seed, x.dtype, batch)
             )
+        network, kept = self.network_, self._ongoing or self._memory
+        assert kept is not None  # what is fitted has either
+        check_same_network(parameters, network)
         last = kept.recipe
         batch = useful_batch(parameters, len(x), last.batch)
         recipe = make_recipe(parameters, network, last.loss, last.seed, network.dtype, batch)
         return kept.under(network, recipe)
 
-    def _begin_records(self, going_on: bool) -> None:
+    def _begin_records(self, going_on: bool, scored: bool) -> None:
         """Set the attributes that epochs add to."""
         if not going_on:
             self.loss_, self.loss_curve_, self.n_iter_, self.t_, self.best_loss_ = math.nan, [], 0, 0, math.inf
-        if not going_on or (self.early_stopping and self.validation_scores_ is None):
-            self.validation_scores_ = [] if self.early_stopping else None
-            self.best_validation_score_ = -math.inf if self.early_stopping else None
+        if not going_on or (scored and self.validation_scores_ is None):
+            self.validation_scores_ = [] if scored else None
+            self.best_validation_score_ = -math.inf if scored else None
 
     def _goes_on(self) -> bool:
         """Whether `fit` continues what an earlier one left."""
@@ -238,13 +244,13 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
         x, y = validate_data(self, X=x, y=y, reset=reset, dtype=[np.float64, np.float32], order="C", **checks)
         return x, y
 
-    def _publish(self, run: Run) -> None:
+    def _publish(self, run: Ongoing) -> None:
         """Take over what a run has trained."""
         self._take(*run.networks(), run, None)
 
-    def _take(self, trained: Network, predictor: Network, run: Run | None, memory: Memory | None) -> None:
+    def _take(self, trained: Network, predictor: Network, run: Ongoing | None, memory: Memory | None) -> None:
         """Set what is fitted; one of `run` and `memory` lets training go on."""
-        self.network_, self._predictor, self._run, self._memory = trained, predictor, run, memory
+        self.network_, self._predictor, self._ongoing, self._memory = trained, predictor, run, memory
         self.n_layers_ = trained.depth + 1
 
     def _scores(self, x: Any) -> np.ndarray:
@@ -256,6 +262,6 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: plain arrays in place of the session, whose workspace is as large as a batch."""
         state = dict(super().__getstate__())
-        if state.get("_run") is not None:
-            state["_memory"], state["_run"] = state["_run"].memory(), None
+        if state.get("_ongoing") is not None:
+            state["_memory"], state["_ongoing"] = state["_ongoing"].memory(), None
         return state

@@ -8,12 +8,12 @@ from typing import Any, Self
 import numpy as np
 from scipy import special
 from sklearn.base import ClassifierMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 
 from approxmm.engine.losses import CrossEntropy, Loss
 from approxmm.errors import DataError, InputError
 from approxmm.estimators.base import SampledMLP
+from approxmm.estimators.holdout import hold_out
 from approxmm.estimators.prediction import outputs
 from approxmm.network import Network
 
@@ -52,16 +52,22 @@ class SampledMLPClassifier(ClassifierMixin, SampledMLP):  # type: ignore[misc]
         Examples a step.
     max_iter : int
         Epochs of one fit, at most.
-    init : {"he", "glorot", "lecun"}
-        Initialiser of the weights (normal).
+    init : str
+        Initialiser of the weights: ``he``, ``glorot``, ``lecun``, each also with ``_uniform``; ``orthogonal``.
+    normalise : {"none", "rms"}
+        Whether hidden outputs are divided by their root mean square.
+    sampled, independent, path, asynchronous
+        Which products are sampled (all by default), whether by a draw each, and by which kind of steps: see
+        `approxmm.engine.Recipe`. With one example a step, the ``per_example`` path touches its active weights only.
     random_state : int, RandomState or None
-        Of weights, order of examples, draws and hold-out. Results are a function of it, to the bit, whatever `threads`;
-        an int gives the network that `approxmm.train` gives with this seed.
+        Of weights, order of examples, draws and hold-out. Results are a function of it, to the bit, whatever `threads`
+        (but for `asynchronous` ones); an int gives the weights that `approxmm.train` has with this seed.
     tol, n_iter_no_change : float, int or None
         Stop when for more than so many epochs the loss (the validation score with `early_stopping`) has not gained
         `tol`; None trains `max_iter` epochs.
     early_stopping, validation_fraction : bool, float
-        Hold out a fraction of the examples (of every class), and end with the parameters that score best on them.
+        Hold out a fraction of the examples (of every class), and end with the parameters that score best on them;
+        `partial_fit` holds nothing out.
     warm_start : bool
         Let `fit` go on from the last fit, the optimiser's memory included, for up to `max_iter` more epochs.
     threads : int, optional
@@ -198,14 +204,13 @@ class SampledMLPClassifier(ClassifierMixin, SampledMLP):  # type: ignore[misc]
     def _hold_out(
         self, x: np.ndarray, targets: np.ndarray, seed: int
     ) -> tuple[np.ndarray, np.ndarray, Callable[[Network], float]]:
-        x, held, targets, true = train_test_split(
-            x, targets, test_size=self.validation_fraction, random_state=seed % 2**32, stratify=targets
-        )
+        train, held = hold_out(targets, self.validation_fraction, seed)
+        seen, true = x[held], targets[held]
 
         def score(network: Network) -> float:
-            return float((outputs(network, held, self.threads).argmax(axis=1) == true).mean())
+            return float((outputs(network, seen, self.threads).argmax(axis=1) == true).mean())
 
-        return np.ascontiguousarray(x), targets, score
+        return x[train], targets[train], score
 
 
 def _listed(labels: np.ndarray) -> str:

@@ -16,7 +16,7 @@ from approxmm.data.npz import read_npz
 from approxmm.engine.loop import Position
 from approxmm.errors import ApproxmmError, DataError, InputError, MissingError
 from approxmm.estimators.memory import Memory
-from approxmm.estimators.settings import hidden_widths
+from approxmm.estimators.settings import check_same_network
 from approxmm.methods import Method
 from approxmm.network import Network
 
@@ -43,7 +43,7 @@ _FITTED = (
 
 def save_estimator(estimator: Any, path: str | os.PathLike[str], resumable: bool) -> None:
     """Write what `SampledMLP.save` promises."""
-    memory = estimator._memory if estimator._run is None else estimator._run.memory()
+    memory = estimator._memory if estimator._ongoing is None else estimator._ongoing.memory()
     description = {
         "format": _FORMAT,
         "class": type(estimator).__name__,
@@ -102,6 +102,8 @@ def _plain(name: str, value: Any) -> Any:
     """Return a parameter's value as plain Python, or raise InputError."""
     if isinstance(value, (np.generic, np.ndarray)):
         value = value.tolist()
+    if isinstance(value, (set, frozenset)):
+        value = sorted(value)
     if isinstance(value, (tuple, list)):
         return [_plain(name, item) for item in value]
     if isinstance(value, dict):
@@ -152,9 +154,9 @@ def _fill(estimator: Any, network: Network, description: dict[str, Any], arrays:
     """Make an estimator fitted. What the file claims of its memory is held against the method when training goes on."""
     for name in _FITTED:
         setattr(estimator, name, _fitted_value(name, description["fitted"][name]))
-    widths = (*hidden_widths(estimator.hidden_layer_sizes), estimator.n_outputs_)
-    if widths != network.widths[1:]:
-        raise DataError(f"it speaks of layers of {widths} units, the network has {network.widths[1:]}")
+    check_same_network(estimator.get_params(deep=False), network)
+    if estimator.n_outputs_ != network.widths[-1]:
+        raise DataError(f"it speaks of {estimator.n_outputs_} outputs, the network has {network.widths[-1]}")
     estimator.n_features_in_ = network.widths[0]
     names = description["feature_names"]
     if names:

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from approxmm.engine.loop import Loop
 from approxmm.engine.settings import schedule_factors
 from approxmm.engine.snapshot import Snapshot
-from approxmm.estimators.memory import Run
+from approxmm.estimators.memory import Ongoing
 from approxmm.estimators.settings import Stopping
 from approxmm.parallel import single_threaded_blas
 
@@ -49,7 +49,7 @@ class Fitting:
     Parameters
     ----------
     estimator : SampledMLPClassifier or SampledMLPRegressor
-    run : Run
+    run : Ongoing
     x, targets : (N, n) and (N,) or (N, C) arrays
         The training examples.
     held : callable, optional
@@ -59,7 +59,7 @@ class Fitting:
     def __init__(
         self,
         estimator: Any,
-        run: Run,
+        run: Ongoing,
         x: np.ndarray,
         targets: np.ndarray,
         held: Callable[[Any], float] | None = None,

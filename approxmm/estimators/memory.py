@@ -10,11 +10,12 @@ import numpy as np
 from approxmm.engine import Recipe
 from approxmm.engine.layout import unflatten
 from approxmm.engine.loop import Position
+from approxmm.engine.paths import make_session
 from approxmm.engine.session import Session
 from approxmm.engine.session_arrays import restore_arrays, session_arrays
 from approxmm.network import Network
 
-__all__ = ["Memory", "Run"]
+__all__ = ["Memory", "Ongoing"]
 
 
 @dataclass
@@ -35,8 +36,8 @@ class Memory:
     position: Position
     arrays: dict[str, np.ndarray]
 
-    def under(self, network: Network, recipe: Recipe) -> Run:
-        """Return a run of a session for `network` that goes on from here.
+    def under(self, network: Network, recipe: Recipe) -> Ongoing:
+        """Return a session for `network` that goes on from here.
 
         With another optimiser or another method than before, or without arrays, these two start anew.
 
@@ -45,27 +46,27 @@ class Memory:
         DataError
             If the arrays are not those of such a session: they may come from a file.
         """
-        session = Session(network, recipe)
+        session = make_session(network, recipe)
         same = type(recipe.optimizer) is type(self.recipe.optimizer) and recipe.method == self.recipe.method
         if same and self.arrays:
             restore_arrays(session, self.arrays)
-            return Run(session, replace(self.position))
-        return Run(session, replace(self.position, taken=0))  # Adam's bias correction counts from an empty memory
+            return Ongoing(session, replace(self.position))
+        return Ongoing(session, replace(self.position, taken=0))  # Adam's bias correction counts from an empty memory
 
 
 @dataclass
-class Run:
+class Ongoing:
     """A session, and how far it has come."""
 
     session: Session
     position: Position
 
     @classmethod
-    def first(cls, network: Network, recipe: Recipe) -> Run:
+    def first(cls, network: Network, recipe: Recipe) -> Ongoing:
         """Return a run that has not begun."""
-        return cls(Session(network, recipe), Position())
+        return cls(make_session(network, recipe), Position())
 
-    def under(self, network: Network, recipe: Recipe) -> Run:
+    def under(self, network: Network, recipe: Recipe) -> Ongoing:
         """Return this run under perhaps changed settings."""
         return self if recipe == self.recipe else self.memory().under(network, recipe)
 
@@ -88,7 +89,7 @@ class Run:
         params = session.test_time_params()
         if params is session.params:
             return trained, trained
-        return trained, unflatten(params, session.layout, session.activation_name)
+        return trained, unflatten(params, session.layout, session.activation_name, session.normalise)
 
     def finite(self) -> bool:
         """Return whether all parameters and the optimiser's memory are finite."""

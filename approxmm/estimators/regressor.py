@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.model_selection import train_test_split
 
 from approxmm.engine.losses import LOSS_LIMIT, Loss, SquaredError
 from approxmm.errors import DataError, InputError
 from approxmm.estimators.base import SampledMLP
+from approxmm.estimators.holdout import hold_out
 from approxmm.estimators.prediction import outputs
 from approxmm.network import Network
 
@@ -77,9 +77,8 @@ class SampledMLPRegressor(RegressorMixin, SampledMLP):  # type: ignore[misc]
                 f"y has values beyond the range of {targets.dtype}; scale the targets, or give float64 inputs"
             )
         count = 1 if targets.ndim == 1 else targets.shape[1]
-        if going_on and (targets.ndim == 1, count) != (self._flat_targets, self.n_outputs_):
-            was = "(N,)" if self._flat_targets else f"(N, {self.n_outputs_})"
-            raise InputError(f"y has shape {targets.shape}; the network was fitted with targets of shape {was}")
+        if going_on and count != self.n_outputs_:
+            raise InputError(f"y has {count} target(s) an example; the network was fitted with {self.n_outputs_}")
         self._flat_targets, self.n_outputs_ = targets.ndim == 1, count
         return X, targets
 
@@ -91,18 +90,13 @@ class SampledMLPRegressor(RegressorMixin, SampledMLP):  # type: ignore[misc]
     def _hold_out(
         self, x: np.ndarray, targets: np.ndarray, seed: int
     ) -> tuple[np.ndarray, np.ndarray, Callable[[Network], float]]:
-        x, held, targets, true = train_test_split(
-            x, targets, test_size=self.validation_fraction, random_state=seed % 2**32
-        )
-        if len(held) < 2:
-            raise InputError(
-                f"validation_fraction={self.validation_fraction} holds out {len(held)} example(s); R² needs 2: raise it"
-            )
+        train, held = hold_out(np.zeros(len(x), dtype=np.int64), self.validation_fraction, seed, least=2)  # R² needs 2
+        seen, true = x[held], targets[held]
 
         def score(network: Network) -> float:
-            return float(r2_score(true, outputs(network, held, self.threads).reshape(true.shape)))
+            return float(r2_score(true, outputs(network, seen, self.threads).reshape(true.shape)))
 
-        return np.ascontiguousarray(x), targets, score
+        return x[train], targets[train], score
 
     def _own_description(self) -> dict[str, Any]:
         return {"flat_targets": self._flat_targets}

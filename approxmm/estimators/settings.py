@@ -13,14 +13,16 @@ from sklearn.utils import check_random_state
 
 from approxmm.engine import Recipe, make_optimizer
 from approxmm.engine.losses import Loss
+from approxmm.engine.recipe import PRODUCTS
 from approxmm.engine.settings import schedule_factors
+from approxmm.engine.threads import useful_threads
 from approxmm.errors import InputError
 from approxmm.methods import Method, get_method
 from approxmm.network import Network
-from approxmm.parallel import available_workers
 
 __all__ = [
     "Stopping",
+    "check_same_network",
     "check_schedule",
     "first_network",
     "hidden_widths",
@@ -31,7 +33,6 @@ __all__ = [
 ]
 
 _SKLEARN_NAMES = {"identity": "linear", "logistic": "sigmoid"}
-_WORK_TO_SHARE = 1_000_000  # multiplications of a product, about 10 µs of one thread
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,31 @@ def first_network(parameters: Mapping[str, Any], features: int, outputs: int, se
     if not isinstance(name, str):
         raise InputError(f"activation={name!r} must be one name, such as 'relu': it serves all hidden layers")
     widths = [features, *hidden_widths(parameters["hidden_layer_sizes"]), outputs]
-    return Network.random(widths, activation=_SKLEARN_NAMES.get(name, name), init=parameters["init"], seed=seed)
+    name, init = _SKLEARN_NAMES.get(name, name), parameters["init"]
+    return Network.random(widths, activation=name, init=init, seed=seed, normalise=parameters["normalise"])
+
+
+def check_same_network(parameters: Mapping[str, Any], network: Network) -> None:
+    """Raise InputError if the parameters ask for another network than the one that training is to go on with."""
+    name = parameters["activation"]
+    asked = {
+        "hidden_layer_sizes": (hidden_widths(parameters["hidden_layer_sizes"]), network.widths[1:-1]),
+        "activation": (_SKLEARN_NAMES.get(name, name), network.activation),
+        "normalise": (parameters["normalise"], network.normalise),
+    }
+    for what, (wanted, fitted) in asked.items():
+        if wanted != fitted:
+            raise InputError(
+                f"{what}={parameters[what]!r} is not what was fitted, {fitted!r}; set it back, or fit anew with "
+                "warm_start=False"
+            )
 
 
 def useful_batch(parameters: Mapping[str, Any], examples: int, last: int = 0) -> int:
     """Return the examples a step: no more than there are, or those of the `last` fit if that makes the same steps."""
     size = parameters["batch_size"]
     _check_count("batch_size", size)
-    least = min(int(size), examples)
+    least = min(int(size), max(examples, 2))  # one example a step is another path, which is not to be taken by chance
     return last if least <= last <= size else least
 
 
@@ -87,7 +105,6 @@ def make_recipe(
     parameters: Mapping[str, Any], network: Network, loss: Loss, seed: int, dtype: np.dtype, batch: int
 ) -> Recipe:
     """Return the settings of every step."""
-    threads = parameters["threads"]
     return Recipe(
         _method(parameters),
         _optimizer(parameters),
@@ -95,7 +112,11 @@ def make_recipe(
         batch=batch,
         seed=seed,
         dtype=dtype,
-        threads=_useful_threads(network, batch) if threads is None else threads,
+        threads=_threads(parameters, network, batch),
+        sampled=_products(parameters["sampled"]),
+        independent=bool(parameters["independent"]),
+        path=parameters["path"],
+        asynchronous=bool(parameters["asynchronous"]),
     )
 
 
@@ -118,6 +139,13 @@ def check_schedule(parameters: Mapping[str, Any]) -> None:
         raise InputError("validation_fraction=0 leaves early_stopping nothing to watch; the default is 0.1")
 
 
+def _products(sampled: Any) -> frozenset[str]:
+    """Return the products that are sampled: all, or those named."""
+    if sampled is None:
+        return PRODUCTS
+    return frozenset([sampled] if isinstance(sampled, str) else sampled)
+
+
 def _method(parameters: Mapping[str, Any]) -> Method:
     method, options = parameters["method"], parameters["method_options"] or {}
     if isinstance(method, Method):
@@ -138,13 +166,13 @@ def _optimizer(parameters: Mapping[str, Any]) -> Any:
     return make_optimizer(parameters["optimizer"], rate, weight_decay=decay, **options)
 
 
-def _useful_threads(network: Network, batch: int) -> int:
-    """Return how many threads gain time; a worker of joblib, which sets OMP_NUM_THREADS, uses its share only."""
-    smallest = batch * min(W.size for W in network.weights[:-1]) if network.depth > 1 else 0
-    if smallest < _WORK_TO_SHARE:
-        return 1
-    granted = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(available_workers(), int(granted))) if granted.isdigit() else available_workers()
+def _threads(parameters: Mapping[str, Any], network: Network, batch: int) -> int:
+    """Return the threads asked for, or as many as are useful; a worker of joblib takes its share of them only."""
+    if parameters["threads"] is not None:
+        return parameters["threads"]  # type: ignore[no-any-return] # checked by the recipe
+    useful = useful_threads(network, batch, bool(parameters["asynchronous"]))
+    granted = os.environ.get("OMP_NUM_THREADS", "")  # which joblib sets
+    return max(1, min(useful, int(granted))) if granted.isdigit() else useful
 
 
 def _check_number(name: str, value: Any, low: float, high: float) -> None:

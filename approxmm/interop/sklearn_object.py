@@ -29,7 +29,14 @@ def read(source: Source) -> Reading:
     """
     steps = getattr(source.given, "steps", None) or [(source.name, source.given)]
     parts = [part for name, step in steps for part in _step(str(name), step, source)]
-    return Reading(parts, "scikit-learn " + " → ".join(type(step).__name__ for _, step in steps))
+    ours = [step.network_ for _, step in steps if _is_ours(step)]
+    kind = "scikit-learn " + " → ".join(type(step).__name__ for _, step in steps)
+    return Reading(parts, kind, normalise=ours[0].normalise if ours else "none")
+
+
+def _is_ours(step: Any) -> bool:
+    """Return whether it is a fitted estimator of this package."""
+    return isinstance(getattr(step, "network_", None), Network)
 
 
 def _step(name: str, step: Any, source: Source) -> list[Part]:
@@ -44,7 +51,7 @@ def _step(name: str, step: Any, source: Source) -> list[Part]:
         return [Affine(name=name, kind=kind, scale=scale, shift=-mean * scale)]
     if kind == "MinMaxScaler" and hasattr(step, "scale_") and not step.clip:
         return [Affine(name=name, kind=kind, scale=step.scale_, shift=step.min_)]
-    if isinstance(getattr(step, "network_", None), Network):  # an estimator of this package
+    if _is_ours(step):
         return [*network_object.read(replace(source, given=step.network_)).parts, *_head(step)]
     if hasattr(step, "hidden_layer_sizes"):
         return _mlp(name, step)

@@ -123,21 +123,30 @@ def follow_step(
         _refit(index, refitting_of(indexes, layer))
 
 
-@inlined
-def follow_changes(
-    indexes: LayerIndexes, layer: int, node: int, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
-) -> None:
-    """Follow ``W[items[i], node] += changes[i]``; `weights` are the new ones, and the index does not pool."""
-    index = index_of(indexes, layer)
-    add_projections(index.projections, items, changes, index.raw[node])
-    squared = index.squared_norms[node]
+@compiled
+def _squared_change(weights: np.ndarray, items: np.ndarray, node: int, changes: np.ndarray) -> float:
+    """Return by how much a node's squared norm grew, from what changed and is now."""
+    total = 0.0
     for i in range(items.size):
         change = np.float64(changes[i])
-        squared += change * (2.0 * weights[items[i], node] - change)
-    index.squared_norms[node] = max(squared, 0.0)
-    nodes = np.full(1, node, np.int64)
+        total += change * (2.0 * weights[items[i], node] - change)
+    return total
+
+
+@inlined
+def follow_changes(
+    indexes: LayerIndexes, layer: int, nodes: np.ndarray, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
+) -> None:
+    """Follow ``W[items[i], nodes[j]] += changes[j, i]``; `weights` are the new ones, and the index does not pool."""
+    index = index_of(indexes, layer)
+    raw, squared_norms = index.raw, index.squared_norms
+    projections = index.projections
+    for j in range(nodes.size):
+        node = nodes[j]
+        add_projections(projections, items, changes[j], raw[node])
+        squared_norms[node] = max(squared_norms[node] + _squared_change(weights, items, node, changes[j]), 0.0)
     recode_items(index, nodes)
-    if _outgrown(index.transform, index.scale[0], index.squared_norms, nodes):
+    if _outgrown(index.transform, index.scale[0], squared_norms, nodes):
         _refit(index, refitting_of(indexes, layer))
 
 

@@ -18,6 +18,7 @@ from approxmm.methods.operations import (
     SparseVector,
     follow,
     follow_node,
+    follow_nodes,
     follows,
     observe,
     refresh,
@@ -140,6 +141,20 @@ def follow_subspace_screen_node(
     state: SubspaceScreenState, layer: int, node: int, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
 ) -> None:
     """Note that V is behind the weights."""
+    state.behind[layer] = 1
+
+
+@follow_nodes.register(SubspaceScreenState)
+@compiled
+def follow_subspace_screen_nodes(
+    state: SubspaceScreenState,
+    layer: int,
+    nodes: np.ndarray,
+    items: np.ndarray,
+    changes: np.ndarray,
+    weights: np.ndarray,
+) -> None:
+    """Do the same for several nodes."""
     state.behind[layer] = 1
 
 

@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
-from approxmm.compile import compiled, inlined
 from approxmm.errors import InputError
-from approxmm.hashing import list_in_order, list_nonzeros, mask_covariance, mips_angles, retrieval
+from approxmm.hashing import mask_covariance, mips_angles, retrieval
 from approxmm.hashing._checks import check_integer
-from approxmm.locks import fetch_add
-from approxmm.methods._hash_upkeep import SCALE_TURN, follow_changes, follow_step, rehash, shrink_scale
-from approxmm.methods._hashed import LayerIndexes, check_layer, search
-from approxmm.methods._limits import limited
+from approxmm.methods._hashed import check_layer
 from approxmm.methods._lsh import HashMethod, query_theta
-from approxmm.methods._query import unit_query
-from approxmm.methods._rows import keep_all
+from approxmm.methods._tables import SCHEDULES, AlshState, due
 from approxmm.methods.budget import Budget
 from approxmm.methods.contract import Claims, Cost, Usage
-from approxmm.methods.operations import SparseVector, follow, follow_node, follows, refresh, select, select_sparse
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 
 __all__ = ["Alsh"]
-
-_SCHEDULES = ("published", "geometric", "incremental", "every")
-_PUBLISHED, _GEOMETRIC, _INCREMENTAL, _EVERY = range(4)
-
-
-class AlshState(NamedTuple):
-    """Indexes of all layers; size limit of each active set, int64 (L,); refreshes so far, int64 (L,); settings."""
-
-    indexes: LayerIndexes
-    limit: np.ndarray
-    clock: np.ndarray
-    cap: bool
-    fill: bool
-    by_frequency: bool
-    probes: int
-    schedule: int
 
 
 @dataclass(frozen=True)
@@ -93,8 +70,8 @@ class Alsh(HashMethod):
             raise InputError(f"ranking={self.ranking!r} is unknown; choose 'random' or 'frequency'")
         if self.ranking == "frequency" and not self.cap:
             raise InputError("ranking='frequency' decides what a cut keeps, but cap=False cuts nothing; set cap=True")
-        if self.rebuild not in _SCHEDULES:
-            raise InputError(f"rebuild={self.rebuild!r} is unknown; choose one of {', '.join(_SCHEDULES)}")
+        if self.rebuild not in SCHEDULES:
+            raise InputError(f"rebuild={self.rebuild!r} is unknown; choose one of {', '.join(SCHEDULES)}")
         check_integer("probes", self.probes, 1, self.bits + 1, "at most each of the bits is flipped once")
         if self.density is not None and not 0.0 < self.density < 1.0:
             raise InputError(f"density={self.density!r} must satisfy 0 < density < 1; leave it out for dense planes")
@@ -135,7 +112,7 @@ class Alsh(HashMethod):
             fill=self.fill,
             by_frequency=self.ranking == "frequency",
             probes=self.probes,
-            schedule=_SCHEDULES.index(self.rebuild),
+            schedule=SCHEDULES.index(self.rebuild),
         )
 
     def check_fresh(self, state: AlshState, weights: Sequence[np.ndarray]) -> None:
@@ -199,95 +176,6 @@ class Alsh(HashMethod):
             changed = usage.active * -(-n // self.pool) * hashing
             upkeep = self.followed_cost(usage) if self.pool == 1 else changed
         else:
-            schedule, steps = _SCHEDULES.index(self.rebuild), range(usage.before + 1, usage.before + usage.steps + 1)
-            upkeep = self.hashing_cost(m, n) * sum(_due(schedule, step) for step in steps)
+            schedule, steps = SCHEDULES.index(self.rebuild), range(usage.before + 1, usage.before + usage.steps + 1)
+            upkeep = self.hashing_cost(m, n) * sum(due(schedule, step) for step in steps)
         return Cost(product=usage.pairs, selection=usage.inputs * hashing, upkeep=upkeep)
-
-
-@inlined
-def _look_up(
-    state: AlshState, layer: int, items: np.ndarray, values: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
-) -> int:
-    query, size = unit_query(values)
-    if not math.isfinite(size):
-        return keep_all(index, scale, state.indexes.sizes[layer, 1])
-    found = search(state.indexes, layer, items, query, state.probes)
-    limited(found, state.limit[layer], state.cap, state.fill, state.by_frequency, key)
-    count = list_in_order(found.work, index)
-    for i in range(count):
-        scale[i] = 1.0
-    return count
-
-
-@select.register(AlshState)
-@compiled
-def select_alsh(state: AlshState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray) -> int:
-    """Look the input up; cut and fill as asked for. An input that is not finite keeps all nodes, to be seen."""
-    items, values = np.empty(x.size, np.int64), np.empty(x.size, x.dtype)
-    size = list_nonzeros(x, items, values)
-    return _look_up(state, layer, items[:size], values[:size], key, index, scale)
-
-
-@select_sparse.register(AlshState)
-@compiled
-def select_alsh_sparse(
-    state: AlshState, layer: int, x: SparseVector, key: Key, index: np.ndarray, scale: np.ndarray
-) -> int:
-    """Do the same for an input whose non-zeros are listed; they cost K·L multiplications each."""
-    return _look_up(state, layer, x.items[: x.size], x.values[: x.size], key, index, scale)
-
-
-@follows.register(AlshState)
-@compiled
-def follows_alsh(state: AlshState) -> bool:
-    """Return whether the tables are kept up to date; pooled weights are hashed anew by `refresh`."""
-    return state.schedule == _INCREMENTAL and state.indexes.shape.pool == 1
-
-
-@follow.register(AlshState)
-@compiled
-def follow_alsh(
-    state: AlshState,
-    layer: int,
-    x: SparseVector,
-    nodes: np.ndarray,
-    coefficients: np.ndarray,
-    products: np.ndarray,
-    weights: np.ndarray,
-) -> None:
-    """Step the nodes' projections by those of the input."""
-    follow_step(state.indexes, layer, x, nodes, coefficients, products)
-
-
-@follow_node.register(AlshState)
-@compiled
-def follow_alsh_node(
-    state: AlshState, layer: int, node: int, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
-) -> None:
-    """Project the changes."""
-    follow_changes(state.indexes, layer, node, items, changes, weights)
-
-
-@compiled
-def _due(schedule: int, clock: int) -> bool:
-    """Return whether the tables are rebuilt after this many refreshes."""
-    if schedule == _PUBLISHED:
-        return clock % (100 if clock <= 10_000 else 1000) == 0
-    if schedule == _GEOMETRIC:
-        doubled = clock // 100
-        return clock % 100 == 0 and doubled & (doubled - 1) == 0
-    return True
-
-
-@refresh.register(AlshState)
-@compiled
-def refresh_alsh(state: AlshState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
-    """Rehash the changed nodes, or all nodes when the schedule says so. With no changed items, see to the scale."""
-    clock = fetch_add(state.clock, layer, 1) + 1
-    if state.schedule != _INCREMENTAL:
-        if _due(state.schedule, clock):
-            rehash(state.indexes, layer, weights, np.arange(weights.shape[1]))
-    elif changed.size > 0:
-        rehash(state.indexes, layer, weights, changed)
-    elif clock % SCALE_TURN == 0:
-        shrink_scale(state.indexes, layer)

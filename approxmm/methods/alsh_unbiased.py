@@ -29,7 +29,16 @@ from approxmm.methods._query import unit_query
 from approxmm.methods._rows import keep_all
 from approxmm.methods.budget import Budget
 from approxmm.methods.contract import Claims, Cost, Usage
-from approxmm.methods.operations import SparseVector, follow, follow_node, follows, refresh, select, select_sparse
+from approxmm.methods.operations import (
+    SparseVector,
+    follow,
+    follow_node,
+    follow_nodes,
+    follows,
+    refresh,
+    select,
+    select_sparse,
+)
 from approxmm.methods.scale_moments import ScaleMoments
 from approxmm.random import Key
 
@@ -239,10 +248,21 @@ def follow_alsh_unbiased_node(
     state: AlshUnbiasedState, layer: int, node: int, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
 ) -> None:
     """Project the changes, and copy the weights that changed."""
+    one = np.full(1, node, np.int64)
+    follow_nodes(state, layer, one, items, np.expand_dims(changes, 0), weights)
+
+
+@follow_nodes.register(AlshUnbiasedState)
+@compiled
+def follow_alsh_unbiased_nodes(
+    state: AlshUnbiasedState, layer: int, nodes: np.ndarray, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
+) -> None:
+    """Do the same for several nodes."""
     columns = matrix_of(state.columns.flat, state.columns.layout[layer, 0])
-    for item in items:
-        columns[node, item] = weights[item, node]
-    follow_changes(state.indexes, layer, node, items, changes, weights)
+    for node in nodes:
+        for item in items:
+            columns[node, item] = weights[item, node]
+    follow_changes(state.indexes, layer, nodes, items, changes, weights)
 
 
 @refresh.register(AlshUnbiasedState)

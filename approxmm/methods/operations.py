@@ -17,6 +17,7 @@ __all__ = [
     "SparseVector",
     "follow",
     "follow_node",
+    "follow_nodes",
     "follows",
     "observe",
     "refresh",
@@ -172,6 +173,37 @@ def _follow_no_node(
     state: Any, layer: int, node: int, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
 ) -> None:
     """Do nothing: `follows` is false."""
+
+
+@generic
+def follow_nodes(
+    state: Any, layer: int, nodes: np.ndarray, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
+) -> None:
+    """Follow such changes of several nodes, ``W[items[i], nodes[j]] += changes[j, i]`` (compiled, output side).
+
+    The same as `follow_node` for each node; a state that can do better registers it.
+
+    Parameters
+    ----------
+    state : NamedTuple
+        From `Method.build`; its arrays are updated in place.
+    layer : int
+        As for `select`.
+    nodes, items : int64 arrays (c,) and (k,)
+        Each once.
+    changes : (c, k) float array
+    weights : (n, m) float array
+        The new weights.
+    """
+
+
+@follow_nodes.register(object)
+@compiled
+def _follow_one_by_one(
+    state: Any, layer: int, nodes: np.ndarray, items: np.ndarray, changes: np.ndarray, weights: np.ndarray
+) -> None:
+    for j in range(nodes.size):
+        follow_node(state, layer, nodes[j], items, changes[j], weights)
 
 
 @generic

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
+from precision import precision
 
 from approxmm.data import load_data
 from approxmm.data.dataset import Dataset
@@ -16,19 +14,16 @@ from approxmm.engine import (
     Momentum,
     Progress,
     Sgd,
-    TrainingResult,
     make_optimizer,
     measure,
     train,
 )
-from approxmm.engine import loop as loop_module
 from approxmm.engine.optimizers import Optimizer
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
 from approxmm.engine.steps import StepRange
 from approxmm.errors import InputError
 from approxmm.methods import available_methods, get_method
-from approxmm.methods.contract import Method
 from approxmm.network import Network
 from approxmm.propagation import simulate
 
@@ -127,62 +122,6 @@ def test_full_budget_reproduces_the_exact_trajectory(digits: Dataset, method: st
     np.testing.assert_allclose(runs[0].curves["train_loss"], runs[1].curves["train_loss"], rtol=1e-9)
     for exact, sampled in zip(runs[0].network.weights, runs[1].network.weights, strict=True):
         np.testing.assert_allclose(sampled, exact, rtol=0, atol=1e-9)
-
-
-# One side each in single precision; the other methods in double, for which the tests of gradients and of the simulation
-# compile them anyway. The slow tests train all of them in single precision.
-SINGLE = ("exact", "bernoulli", "dropout")
-
-
-def precision(method: str) -> type:
-    return np.float32 if method in SINGLE else np.float64
-
-
-def check_same_bits(digits: Dataset, method: str, dtype: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    law, shape = get_method(method, 0.4), {"depth": 2, "width": 30, "epochs": 2, "dtype": dtype}
-    runs = []
-    for seconds in (0.2, 1e-9):  # one chunk an epoch, or one step a chunk
-        monkeypatch.setattr(loop_module, "_CHUNK_SECONDS", seconds)
-        runs.append(train(digits, law, seed=7, **shape))
-    assert runs[0].curves["train_loss"] == runs[1].curves["train_loss"]
-    for first, second in zip(runs[0].network.weights, runs[1].network.weights, strict=True):
-        np.testing.assert_array_equal(first, second)
-    assert train(digits, law, seed=8, **shape).curves["train_loss"] != runs[0].curves["train_loss"]
-    check_resumed(runs[0], digits, law, tmp_path / "run.npz", shape)
-
-
-def check_resumed(whole: TrainingResult, digits: Dataset, law: Method, file: Path, shape: dict[str, Any]) -> None:
-    """Stop in the middle of the second epoch, go on from the file, and expect the bits of the run that was not."""
-
-    def interrupt(at: Progress) -> None:
-        if at.step == 90:
-            raise KeyboardInterrupt
-
-    part = train(digits, law, seed=7, checkpoint=file, progress=interrupt, **shape)
-    assert (part.status, part.steps, part.epochs) == ("interrupted", 90, 1)
-    rest = train(digits, law, seed=7, checkpoint=file, resume=True, **shape)
-    assert rest.status == "finished"
-    for name in ("train_loss", "validation_accuracy", "steps", "examples"):
-        assert rest.curves[name] == whole.curves[name]
-    for name in ("multiplications", "kept", "test_accuracy", "test_accuracy_sampled"):
-        assert getattr(rest, name) == getattr(whole, name)
-    for first, second in zip(whole.network.weights, rest.network.weights, strict=True):
-        np.testing.assert_array_equal(first, second)
-
-
-@pytest.mark.parametrize("method", available_methods())
-def test_same_seed_same_bits_however_the_work_is_cut(
-    digits: Dataset, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    check_same_bits(digits, method, precision(method), tmp_path, monkeypatch)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("method", [name for name in available_methods() if name not in SINGLE])
-def test_same_seed_same_bits_in_single_precision(
-    digits: Dataset, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    check_same_bits(digits, method, np.float32, tmp_path, monkeypatch)
 
 
 def test_last_batch_may_be_smaller_and_batch_larger_than_data(digits: Dataset) -> None:

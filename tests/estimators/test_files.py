@@ -92,11 +92,13 @@ def test_names_of_features_come_back(folder):
 def test_what_has_no_plain_form_is_written_out_or_left_out(folder):
     law = amm.get_method("bernoulli", 0.5, probabilities="uniform")
     settings = {"callbacks": [print], "hidden_layer_sizes": np.array([3, 4]), "max_iter": np.int64(1)}
+    settings |= {"sampled": {"forward", "weight_gradient"}, "normalise": "rms"}
     fitted = amm.SampledMLPClassifier(method=law, random_state=np.random.RandomState(1), **settings)
     fitted.set_params(n_iter_no_change=None, callbacks=None).fit(X, np.arange(40) % 2)
     fitted.set_params(callbacks=[print]).save(folder / "law.npz")
     loaded = amm.SampledMLPClassifier.load(folder / "law.npz")
     assert (loaded.callbacks, loaded.random_state, loaded.hidden_layer_sizes) == (None, None, (3, 4))
+    assert (loaded.sampled, loaded.network_.normalise) == (["forward", "weight_gradient"], "rms")
     assert amm.get_method(loaded.method, loaded.budget, **loaded.method_options) == law
     with pytest.raises(InputError, match=r"optimizer_options=<object .* cannot be saved"):
         fitted.set_params(optimizer_options=object()).save(folder / "bad.npz")

@@ -12,22 +12,23 @@ from sklearn.metrics import r2_score
 import approxmm as amm
 from approxmm.engine import Adam, Recipe
 from approxmm.engine.losses import LOSS_LIMIT, CrossEntropy
-from approxmm.estimators.memory import Run
+from approxmm.estimators.memory import Ongoing
 
 DIGITS = amm.load_data("digits", dtype=np.float64)
 X, Y = DIGITS.train.x, DIGITS.train.y
 SHORT = {"n_iter_no_change": None, "max_iter": 3, "random_state": 5}
 
 
-@pytest.mark.parametrize("method", ["exact", "bernoulli"])
-def test_fit_is_the_training_of_the_package(method):
-    law = amm.get_method(method, 0.4)
-    model = amm.SampledMLPClassifier((30, 30), method=method, budget=0.4, schedule="cosine", **SHORT).fit(X, Y)
-    run = amm.train(DIGITS, law, depth=2, width=30, epochs=3, schedule="cosine", seed=5, dtype=np.float64)
+@pytest.mark.parametrize(("method", "dtype"), [("exact", np.float64), ("bernoulli", np.float32)])
+def test_fit_is_the_training_of_the_package(method, dtype):
+    law, x = amm.get_method(method, 0.4), X.astype(dtype)
+    model = amm.SampledMLPClassifier((30, 30), method=method, budget=0.4, schedule="cosine", **SHORT).fit(x, Y)
+    settings = {"epochs": 3, "schedule": "cosine", "seed": 5, "dtype": dtype, "keep": "last"}
+    run = amm.train(DIGITS, law, depth=2, width=30, **settings)
     assert model.loss_curve_ == run.curves["train_loss"]
     for mine, theirs in zip(model.coefs_ + model.intercepts_, [*run.network.weights, *run.network.biases], strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    assert model.score(DIGITS.test.x, DIGITS.test.y) == run.test_accuracy
+    assert model.score(DIGITS.test.x.astype(dtype), DIGITS.test.y) == run.test_accuracy
 
 
 def test_regression_follows_a_plain_twin():
@@ -38,7 +39,7 @@ def test_regression_follows_a_plain_twin():
     start = amm.Network.random([5, 7, 2], seed=5)
     p = [start.weights[0], start.bias(1), start.weights[1], start.bias(2)]
     p, m, v, step, losses = [a.copy() for a in p], [0.0] * 4, [0.0] * 4, 0, []
-    orders = Run.first(start, Recipe(amm.get_method("exact"), Adam(), seed=5, dtype=np.float64)).session.epoch_order
+    orders = Ongoing.first(start, Recipe(amm.get_method("exact"), Adam(), seed=5, dtype=np.float64)).session.epoch_order
     for epoch in range(3):
         for rows in np.split(orders(90, epoch), [20, 40, 60, 80]):
             step += 1
@@ -197,14 +198,23 @@ def test_large_targets_are_no_divergence():
         amm.SampledMLPRegressor((10,), learning_rate=1e30, **SHORT).fit(X, X[:, 20])
 
 
+def test_normalised_networks_and_parts_of_the_products():
+    settings = {"method": "bernoulli", "budget": 0.5, "sampled": "weight_gradient", "normalise": "rms"}
+    model = amm.SampledMLPClassifier((30, 20), **settings, **SHORT).fit(X.astype(np.float32), Y)
+    assert model.network_.normalise == model._predictor.normalise == "rms"
+    assert model._ongoing.recipe.sampled == {"weight_gradient"}
+    np.testing.assert_allclose(model.decision_function(X), model.network_.forward(X), rtol=1e-3, atol=1e-5)
+    assert amm.read_model(model).network.normalise == "rms"
+
+
 def test_unscaled_dropout_predicts_with_test_time_scaling():
     law = amm.get_method("dropout", 0.4, scaled=False)
     network = amm.Network.random([64, 12, 10], seed=3)
-    run = Run.first(network, Recipe(law, Adam(), CrossEntropy(), dtype=np.float64))
+    run = Ongoing.first(network, Recipe(law, Adam(), CrossEntropy(), dtype=np.float64))
     trained, predictor = run.networks()
     np.testing.assert_array_equal(trained.weights[1], network.weights[1])
     np.testing.assert_allclose(predictor.weights[1], law.test_time_scale(12) * network.weights[1], rtol=1e-12)
-    same = Run.first(network, Recipe(amm.get_method("dropout", 0.4), Adam(), dtype=np.float64)).networks()
+    same = Ongoing.first(network, Recipe(amm.get_method("dropout", 0.4), Adam(), dtype=np.float64)).networks()
     assert same[0] is same[1]
 
 

@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import approxmm as amm
 
-X, Y = (lambda split: (split.x.astype(np.float64), split.y))(amm.load_data("digits").train)
+X, Y = (lambda split: (split.x, split.y))(amm.load_data("digits").train)
 SHORT = {"n_iter_no_change": None, "max_iter": 3, "random_state": 0}
 CONFIGURATIONS = {
     "classifier": amm.SampledMLPClassifier(),
@@ -27,9 +27,13 @@ SLOW = {
     "bernoulli classifier": amm.SampledMLPClassifier(method="bernoulli", budget=0.5),
     "bernoulli regressor": amm.SampledMLPRegressor(method="bernoulli", budget=0.5),
     "dropout classifier": amm.SampledMLPClassifier(method="dropout", budget=0.8, n_iter_no_change=None, max_iter=100),
-    "oracle regressor": amm.SampledMLPRegressor((40, 30), method="oracle_active", budget=0.5, activation="tanh"),
+    "oracle regressor": amm.SampledMLPRegressor((40, 30), method="oracle_active", budget=0.8, normalise="rms"),
     "early stopping": amm.SampledMLPClassifier((30, 20), early_stopping=True, n_iter_no_change=100, threads=2),
-    "warm start": amm.SampledMLPRegressor(warm_start=True, optimizer="nesterov", learning_rate=0.01),
+    "other rules": amm.SampledMLPRegressor(optimizer="nesterov", learning_rate=0.01, activation="tanh", init="glorot"),
+    "one example a step": amm.SampledMLPClassifier(optimizer="sgd", batch_size=1, method="oracle_active", budget=0.8),
+    "backward only": amm.SampledMLPClassifier(
+        method="bernoulli", budget=0.5, sampled=["input_gradient", "weight_gradient"], independent=True
+    ),
 }
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 from approxmm.errors import InputError, NotAvailableError
 from approxmm.methods import get_method, refresh
 from approxmm.methods._hashed import index_of
-from approxmm.methods.alsh import _due
+from approxmm.methods._tables import due
 from approxmm.methods.alsh_unbiased import AlshUnbiased
 from approxmm.network import Network
 from approxmm.propagation import exact_moments, one_step_errors, simulate
@@ -130,9 +130,9 @@ def test_cap_fill_and_ranking_keep_what_they_promise():
 
 
 def test_schedules_are_those_stated():
-    published = [t for t in range(1, 13_001) if _due(0, t)]
+    published = [t for t in range(1, 13_001) if due(0, t)]
     assert published == [*range(100, 10_001, 100), 11_000, 12_000, 13_000]
-    assert [t for t in range(1, 2000) if _due.py_func(1, t)] == [100, 200, 400, 800, 1600]
+    assert [t for t in range(1, 2000) if due.py_func(1, t)] == [100, 200, 400, 800, 1600]
 
 
 @pytest.mark.parametrize("rebuild", ["published", "incremental", "every"])

@@ -13,6 +13,7 @@ from approxmm.methods import (
     Usage,
     follow,
     follow_node,
+    follow_nodes,
     follows,
     get_method,
     observe,
@@ -109,16 +110,22 @@ def test_followed_codes_are_those_of_a_full_build_at_the_stored_scale(name):
     W = weights() if name == "alsh" else np.asfortranarray(weights())
     state, scales = method.prepare([W]), set()
     assert follows(state)
-    for number, (x, nodes, c) in enumerate(steps(2500)):
+    for number, (x, nodes, c) in enumerate(steps(2501)):
         where = x.items[: x.size]
         if number % 2:
             products = W[:, nodes].T @ x.dense
             W[:, nodes] += np.outer(x.dense, c)
             follow(state, 0, x, nodes, c, products, W)
         else:
-            change = 0.05 * x.values[: x.size] + (0.2 if number < 1000 else -0.6) * W[where, nodes[0]]
-            W[where, nodes[0]] += change
-            follow_node(state, 0, int(nodes[0]), where, change, W)
+            few = nodes[:2]
+            rate = 0.2 if number < 1000 else -0.6
+            changes = np.ascontiguousarray(0.05 * x.values[: x.size] + rate * W[np.ix_(where, few)].T)
+            W[np.ix_(where, few)] += changes.T
+            if number % 4 or name == "alsh":  # one operation fewer to compile where the test is not slow
+                follow_nodes(state, 0, few, where, changes, W)
+            else:
+                for j in range(2):
+                    follow_node(state, 0, int(few[j]), where, changes[j], W)
         refresh(state, 0, W, NOTHING)
         scales.add(float(index_of(state.indexes, 0).scale[0]))
         if number % 250 == 0:
@@ -155,8 +162,8 @@ def test_screening_follows_gradient_steps_and_renews_what_it_does_not_follow():
         if followed:
             follow(state, 0, x, nodes, c, c, W)
         else:
-            for node, factor in zip(nodes.tolist(), c, strict=True):
-                follow_node(state, 0, node, x.items[: x.size], factor * x.values[: x.size], W)
+            follow_node(state, 0, int(nodes[0]), x.items[: x.size], c[0] * x.values[: x.size], W)
+            follow_nodes(state, 0, nodes[1:], x.items[: x.size], np.outer(c[1:], x.values[: x.size]), W)
         observe(state, 0, x.dense[None], bias)
         refresh(state, 0, np.asfortranarray(W) if number % 2 else W, NOTHING)
         error = np.abs(projected - basis.T @ W).max()
