@@ -16,7 +16,7 @@ from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
 from approxmm.engine.sparse.products import add_block, dot_and_add, dot_lines, is_wide, sum_lines
 from approxmm.engine.sparse.units import entering, items_of, outputs, take_back
 from approxmm.engine.sparse.updates import lines_at_once, times_rate, update_lines, update_some
-from approxmm.methods.operations import follow, follow_node, follows, observe, refresh
+from approxmm.methods.operations import follow, follow_nodes, follows, observe, refresh
 
 __all__ = ["step_example"]
 
@@ -148,8 +148,7 @@ def _step_nodes(
         )
         since = mark(ledger, rank, UPDATE, since)
         if follows(state):
-            for l in range(lines.size):  # noqa: E741
-                follow_node(state, k, lines[l], items, changes[l * items.size : (l + 1) * items.size], W.T)
+            follow_nodes(state, k, lines, items, changes.reshape((lines.size, items.size)), W.T)
             since = mark(ledger, rank, UPKEEP, since)
     return since
 

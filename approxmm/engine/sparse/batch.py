@@ -157,11 +157,13 @@ def _add_in_turn(
         whole = _spread(memory, b, rank, layout, k, by_node, columns, v)
         following = by_node and follows(state)
         products = listed(memory, PRODUCT, b, layout, k + 1)
+        touched = lines.size * (W.shape[1] if is_wide(columns.size, W.shape[1]) else columns.size)
         if following and b > 0:  # earlier examples may have moved these nodes
             dot_lines(W, lines, columns, v, whole, products)
+            ledger.counts[rank, k, 2] += touched
         scaled = times_rate(u, rate, memory.lines_real[SCALE, rank])
         add_block(W, lines, scaled, columns, v, whole, line_of(memory.lines_real, BACK, rank, lines.size))
-        ledger.counts[rank, k, 2] += lines.size * (W.shape[1] if is_wide(columns.size, W.shape[1]) else columns.size)
+        ledger.counts[rank, k, 2] += touched
         if following:
             follow(state, k, outputs(memory, b, layout, k), lines, scaled, products, W.T)
 
