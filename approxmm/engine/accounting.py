@@ -55,7 +55,7 @@ def _cost(session: Session, k: int, steps: int) -> Cost:
         each = session.method.cost(session.batch, n, m)
         return Cost(each.product * steps, each.selection * session.recipe.draw_count * steps, each.upkeep * steps)
     examples, (pairs, active) = steps * session.batch, session.ledger.counts[:, k, (0, 3)].sum(axis=0).tolist()
-    alone = session.batch == 1 and isinstance(session.optimizer, Sgd) and session.optimizer.weight_decay == 0.0
+    alone = isinstance(session.optimizer, Sgd) and session.optimizer.weight_decay == 0.0
     inputs = examples * pairs / active if active else 0.0
     return session.method.work(Usage(examples, inputs, active, pairs, rank_one=alone), n, m)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from approxmm.engine.optimizers import moves_idle
 from approxmm.engine.recipe import PRODUCTS, Recipe
 from approxmm.engine.session import Session
@@ -57,14 +59,15 @@ def _check_asynchronous(recipe: Recipe, why_not: str) -> None:
         raise InputError(f"asynchronous=True takes steps of one example, not batch={recipe.batch}; choose batch=1")
     if not recipe.method.claims.lock_free:
         raise InputError(
-            f"asynchronous=True cannot be used with method {recipe.method.name!r}, whose state one thread at a time may "
-            "change; leave it out, or choose another method"
+            f"asynchronous=True cannot be used with method {recipe.method.name!r}, whose state one thread at a time "
+            "may change; leave it out, or choose another method"
         )
 
 
 def _obstacle(recipe: Recipe) -> str:
     """Return what stands against the per-example path; nothing if it can be taken."""
-    if moves_idle.implementation(type(recipe.optimizer)).py_func(recipe.optimizer):
+    moves: Any = moves_idle.implementation(type(recipe.optimizer))
+    if moves.py_func(recipe.optimizer):
         return f"optimizer {type(recipe.optimizer).__name__.lower()} moves weights that no example touched"
     if recipe.independent or recipe.sampled != PRODUCTS:
         return "only one draw for all three products of a layer is taken there"

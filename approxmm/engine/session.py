@@ -189,7 +189,8 @@ class Session:
 
     def predict(self, x: np.ndarray, sampled: bool = False) -> np.ndarray:
         """Return the predicted class of each row, (B,) int64, by exact products or by the training's sampled path."""
-        return self.scores(x, sampled).argmax(axis=1)
+        classes: np.ndarray = self.scores(x, sampled).argmax(axis=1)
+        return classes
 
     def scores(self, x: np.ndarray, sampled: bool = False) -> np.ndarray:
         """Return the network's outputs (B, C), by exact products or by the training's sampled path."""

@@ -113,15 +113,17 @@ def test_counted_are_the_touched_weights() -> None:
 
 
 def test_asynchronous_threads_learn() -> None:
-    session, losses = run("per_example", law("dropout", 0.9), asynchronous=True, threads=2)
-    assert np.isfinite(losses).all()
-    x, y = examples()
+    """Their order is chance's: only a wide margin may be asked for."""
+    session, _ = run("per_example", law("dropout", 0.9), asynchronous=True, threads=2)
+    x, _ = examples()
+    y = (x @ np.random.default_rng(5).standard_normal((WIDTHS[0], WIDTHS[-1]))).argmax(axis=1)
+    losses = np.zeros((20, EXAMPLES))
     for epoch in range(20):
-        order = session.epoch_order(EXAMPLES, epoch)
-        losses = np.zeros(EXAMPLES)
-        session.run(x, y, StepRange(order, 0, EXAMPLES, STEPS, np.full(EXAMPLES, 0.02)), losses)
-    assert losses.mean() < 1.2
-    assert session.accuracy(x, y) > 0.6  # by chance 1/7
+        steps = StepRange(session.epoch_order(EXAMPLES, epoch), 0, EXAMPLES, 0, np.full(EXAMPLES, 0.05))
+        assert session.run(x, y, steps, losses[epoch]) == EXAMPLES
+    assert losses[0].mean() > 1.5
+    assert losses[-1].mean() < 0.75
+    assert session.accuracy(x, y) > 0.8
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
 from approxmm.engine.sparse.products import add_block, dot_and_add, dot_lines, is_wide, sum_lines
 from approxmm.engine.sparse.units import entering, items_of, outputs, take_back
 from approxmm.engine.sparse.updates import lines_at_once, times_rate, update_lines, update_some
-from approxmm.methods.operations import follow, follow_node, follows, observe, refresh
+from approxmm.methods.operations import follow, follow_nodes, follows, observe, refresh
 
 __all__ = ["step_example"]
+
 
 @compiled
 def _step_bias(
@@ -73,7 +74,17 @@ def _step_rows(
             lines, factors = items[first : first + most], values[first : first + most]
             dot_lines(W, lines, nodes, delta, whole, back[first : first + most])
             update_lines(
-                optimizer, params, slots, layout.weight_at[k], m, lines, factors, nodes, delta, rate, step,
+                optimizer,
+                params,
+                slots,
+                layout.weight_at[k],
+                m,
+                lines,
+                factors,
+                nodes,
+                delta,
+                rate,
+                step,
                 memory.scratch[rank],
             )
     touched = items.size * (m if is_wide(nodes.size, m) else nodes.size)
@@ -122,19 +133,28 @@ def _step_nodes(
     for first in range(0, nodes.size, most):
         lines = nodes[first : first + most]
         changes = update_lines(
-            optimizer, params, slots, layout.weight_at[k], W.shape[1], lines, delta[first : first + most], items,
-            values, rate, step, scratch,
+            optimizer,
+            params,
+            slots,
+            layout.weight_at[k],
+            W.shape[1],
+            lines,
+            delta[first : first + most],
+            items,
+            values,
+            rate,
+            step,
+            scratch,
         )
         since = mark(ledger, rank, UPDATE, since)
         if follows(state):
-            for l in range(lines.size):  # noqa: E741
-                follow_node(state, k, lines[l], items, changes[l * items.size : (l + 1) * items.size], W.T)
+            follow_nodes(state, k, lines, items, changes.reshape((lines.size, items.size)), W.T)
             since = mark(ledger, rank, UPKEEP, since)
     return since
 
 
 @generic
-def step_example(
+def step_example(  # type: ignore[empty-body]
     plan: Any,
     params: np.ndarray,
     slots: np.ndarray,
@@ -184,7 +204,7 @@ def step_by_node(
             )
         _step_bias(optimizer, params, slots, layout, k, memory, slot, rank, rate, step)
         if k > 0:
-            back = line_of(memory.lines_real, BACK, rank, memory.count[0, slot, k])
+            back = line_of(memory.lines_real, BACK, rank, memory.sizes[0, slot, k])
             take_back(back, False, plan.normalised, memory, slot, layout, k)
         since = mark(ledger, rank, BACKWARD, since)
     for k in range(plan.layers):

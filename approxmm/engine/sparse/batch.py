@@ -1,4 +1,4 @@
-"""Steps of several examples: each walks forward and back alone, then each layer is stepped once (compiled)."""
+"""The step of a layer by the gradients of several examples (compiled)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, bias_of, weights_of
 from approxmm.engine.optimizers import adds_directly
 from approxmm.engine.sparse.ledger import UPDATE, UPKEEP, Ledger, mark
@@ -22,70 +21,13 @@ from approxmm.engine.sparse.memory import (
     line_of,
     listed,
 )
-from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, lies_by_node, nodes_of, refresh_layer
-from approxmm.engine.sparse.products import add_block, dot_lines, is_wide, sum_lines
-from approxmm.engine.sparse.units import entering, items_of, outputs, take_back
+from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of, refresh_layer
+from approxmm.engine.sparse.products import add_block, dot_lines, is_wide
+from approxmm.engine.sparse.units import entering, items_of, outputs
 from approxmm.engine.sparse.updates import times_rate, update_some
 from approxmm.methods.operations import follow, follow_node, follows, observe
 
-__all__ = ["descend", "step_layer"]
-
-
-@compiled
-def _back_through_rows(
-    params: np.ndarray, layout: Layout, k: int, chosen: bool, memory: Memory, slot: int, rank: int, ledger: Ledger
-) -> np.ndarray:
-    """Return ∂loss/∂(what entered layer k), whose weights lie input by input."""
-    W, m = weights_of(params, layout, k), layout.widths[k + 1]
-    items = entering(memory, slot, layout, k, chosen)[0]
-    nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
-    back, whole = line_of(memory.lines_real, BACK, rank, items.size), line_of(memory.lines_real, LINE, rank, m)
-    whole[:] = 0.0
-    for q in range(nodes.size):
-        whole[nodes[q]] = delta[q]
-    dot_lines(W, items, nodes, delta, whole, back)
-    ledger.counts[rank, k, 1] += items.size * (m if is_wide(nodes.size, m) else nodes.size)
-    return back
-
-
-@generic
-def descend(
-    plan: Any, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
-) -> None:
-    """Turn one example's ∂loss/∂z of the last layer into those of all layers, in DELTA (compiled)."""
-
-
-@descend.register(ByNode)
-@compiled
-def descend_by_node(
-    plan: ByNode, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
-) -> None:
-    """Read the active nodes' weights, in the hidden layers node by node."""
-    depth = layout.weight_at.size
-    back = _back_through_rows(params, layout, depth - 1, False, memory, slot, rank, ledger)
-    for up in range(1, depth):
-        k = depth - 1 - up
-        take_back(back, False, plan.normalised, memory, slot, layout, k + 1)
-        if k > 0:
-            W, items = nodes_of(params, layout, k), items_of(memory, slot, layout, k)
-            nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
-            back = line_of(memory.lines_real, BACK, rank, items.size)
-            sum_lines(W, nodes, delta, items, line_of(memory.lines_real, LINE, rank, W.shape[1]), back)
-            wide = is_wide(items.size, W.shape[1])
-            ledger.counts[rank, k, 1] += nodes.size * (W.shape[1] if wide else items.size)
-
-
-@descend.register(ByRow)
-@compiled
-def descend_by_row(
-    plan: ByRow, params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
-) -> None:
-    """Read the weights of what entered."""
-    for up in range(layout.weight_at.size - 1):
-        k = layout.weight_at.size - 1 - up
-        chosen = plan.inner and k < plan.layers
-        back = _back_through_rows(params, layout, k, chosen, memory, slot, rank, ledger)
-        take_back(back, chosen, plan.normalised, memory, slot, layout, k)
+__all__ = ["step_layer"]
 
 
 @compiled
@@ -215,11 +157,13 @@ def _add_in_turn(
         whole = _spread(memory, b, rank, layout, k, by_node, columns, v)
         following = by_node and follows(state)
         products = listed(memory, PRODUCT, b, layout, k + 1)
+        touched = lines.size * (W.shape[1] if is_wide(columns.size, W.shape[1]) else columns.size)
         if following and b > 0:  # earlier examples may have moved these nodes
             dot_lines(W, lines, columns, v, whole, products)
+            ledger.counts[rank, k, 2] += touched
         scaled = times_rate(u, rate, memory.lines_real[SCALE, rank])
         add_block(W, lines, scaled, columns, v, whole, line_of(memory.lines_real, BACK, rank, lines.size))
-        ledger.counts[rank, k, 2] += lines.size * (W.shape[1] if is_wide(columns.size, W.shape[1]) else columns.size)
+        ledger.counts[rank, k, 2] += touched
         if following:
             follow(state, k, outputs(memory, b, layout, k), lines, scaled, products, W.T)
 

@@ -42,4 +42,5 @@ def _read_clock(typing: Any) -> Any:
 def now() -> float:
     """Return seconds since some fixed moment, float64; about 25 ns a call."""
     seconds, nanoseconds = _read_clock()
-    return seconds + 1e-9 * nanoseconds
+    moment: float = seconds + 1e-9 * nanoseconds
+    return moment

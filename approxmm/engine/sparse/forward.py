@@ -1,4 +1,4 @@
-"""One example's way through the network: each layer's active nodes, from the units of the layer below that count."""
+"""One layer for one example: its active nodes, from the units of the layer below that count."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from approxmm.engine.sparse.memory import (
 )
 from approxmm.engine.sparse.plan import ByNode, ByRow, nodes_of
 from approxmm.engine.sparse.products import dot_lines, is_wide, sum_whole_lines
-from approxmm.engine.sparse.units import choose, entering, items_of, list_input, list_units, outputs
+from approxmm.engine.sparse.units import choose, entering, items_of, list_units, outputs
 from approxmm.methods.operations import SparseVector, select, select_sparse
 from approxmm.random import Key
 
-__all__ = ["forward_example"]
+__all__ = ["forward_layer"]
 
 
 @generic
-def forward_example(
+def forward_layer(  # type: ignore[empty-body]
     plan: Any,
-    x: np.ndarray,
+    k: int,
     params: np.ndarray,
     layout: Layout,
     activation: Any,
@@ -44,7 +44,7 @@ def forward_example(
     ledger: Ledger,
     since: float,
 ) -> float:
-    """Compute the outputs of one example `x` (n_0,), by the plan; return the time of the last mark (compiled).
+    """Compute layer k (from 0) for one example, by the plan; return the time of the last mark (compiled).
 
     Parameters
     ----------
@@ -73,23 +73,21 @@ def _whole_layer(
 
 
 @compiled
-def _last_layer(
-    params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger
-) -> None:
+def _last_layer(params: np.ndarray, layout: Layout, memory: Memory, slot: int, rank: int, ledger: Ledger) -> None:
     depth = layout.weight_at.size
     line = _whole_layer(params, layout, depth - 1, False, memory, slot, rank, ledger)
     scores, bias = part(memory.real, VALUES, slot, layout, depth), bias_of(params, layout, depth - 1)
     for j in range(line.size):
         scores[j] = line[j] + bias[j]
+    memory.sizes[0, slot, depth] = memory.sizes[2, slot, depth] = line.size
     copy_into(items_of(memory, slot, layout, depth), memory.everything[: line.size])
-    memory.count[0, slot, depth] = memory.count[2, slot, depth] = line.size
 
 
-@forward_example.register(ByNode)
+@forward_layer.register(ByNode)
 @compiled
 def forward_by_node(
     plan: ByNode,
-    x: np.ndarray,
+    k: int,
     params: np.ndarray,
     layout: Layout,
     activation: Any,
@@ -102,33 +100,30 @@ def forward_by_node(
     since: float,
 ) -> float:
     """Select nodes, then compute these alone."""
-    list_input(x, memory, slot, layout)
-    for k in range(plan.layers):
-        sent = outputs(memory, slot, layout, k)
-        W, bias = nodes_of(params, layout, k), bias_of(params, layout, k)
-        index, scale = memory.lines_whole[SELECTED, rank], memory.lines_real[SCALE, rank]
-        # A law that reads nothing is given as many numbers as there are nodes.
-        read = sent.dense if plan.reads_input else memory.lines_real[SCALE, rank, : bias.size]
-        here = Key(key.seed, key.stream, key.step, k + 1, key.item)
-        count = select_sparse(state, k, SparseVector(read, sent.items, sent.values, sent.size), here, index, scale)
-        since = mark(ledger, rank, SELECT, since)
-        products, size = line_of(memory.lines_real, LINE, rank, count), sent.size
-        dot_lines(W, index[:count], sent.items[:size], sent.values[:size], sent.dense, products)
-        list_units(
-            activation, plan.normalised, index[:count], scale, products, False, bias, memory, slot, layout, k + 1
-        )
-        ledger.counts[rank, k, 0] += count * (W.shape[1] if is_wide(size, W.shape[1]) else size)
-        ledger.counts[rank, k, 3] += count
-        since = mark(ledger, rank, FORWARD, since)
-    _last_layer(params, layout, memory, slot, rank, ledger)
+    if k == plan.layers:
+        _last_layer(params, layout, memory, slot, rank, ledger)
+        return mark(ledger, rank, FORWARD, since)
+    sent = outputs(memory, slot, layout, k)
+    W, bias = nodes_of(params, layout, k), bias_of(params, layout, k)
+    index, scale = memory.lines_whole[SELECTED, rank], memory.lines_real[SCALE, rank]
+    # A law that reads nothing is given as many numbers as there are nodes.
+    read = sent.dense if plan.reads_input else memory.lines_real[SCALE, rank, : bias.size]
+    here = Key(key.seed, key.stream, key.step, k + 1, key.item)
+    count = select_sparse(state, k, SparseVector(read, sent.items, sent.values, sent.size), here, index, scale)
+    since = mark(ledger, rank, SELECT, since)
+    products, size = line_of(memory.lines_real, LINE, rank, count), sent.size
+    dot_lines(W, index[:count], sent.items[:size], sent.values[:size], sent.dense, products)
+    list_units(activation, plan.normalised, index[:count], scale, products, False, bias, memory, slot, layout, k + 1)
+    ledger.counts[rank, k, 0] += count * (W.shape[1] if is_wide(size, W.shape[1]) else size)
+    ledger.counts[rank, k, 3] += count
     return mark(ledger, rank, FORWARD, since)
 
 
-@forward_example.register(ByRow)
+@forward_layer.register(ByRow)
 @compiled
 def forward_by_row(
     plan: ByRow,
-    x: np.ndarray,
+    k: int,
     params: np.ndarray,
     layout: Layout,
     activation: Any,
@@ -141,30 +136,28 @@ def forward_by_row(
     since: float,
 ) -> float:
     """Compute all nodes, from chosen inputs, or drop nodes when they are known."""
-    list_input(x, memory, slot, layout)
+    if k == layout.weight_at.size - 1:
+        _last_layer(params, layout, memory, slot, rank, ledger)
+        return mark(ledger, rank, FORWARD, since)
     index, scale = memory.lines_whole[SELECTED, rank], memory.lines_real[SCALE, rank]
-    for k in range(layout.weight_at.size - 1):
-        here = Key(key.seed, key.stream, key.step, k + 1, key.item)
-        sampled = k < plan.layers
-        if sampled and plan.inner:
-            sent = outputs(memory, slot, layout, k)
-            count = select(state, k, sent.dense, here, index, scale)
-            choose(index[:count], scale, memory, slot, layout, k)
-            since = mark(ledger, rank, SELECT, since)
-        products = _whole_layer(params, layout, k, sampled and plan.inner, memory, slot, rank, ledger)
-        bias, count = bias_of(params, layout, k), products.size
-        since = mark(ledger, rank, FORWARD, since)
-        if sampled and not plan.inner:
-            z = line_of(memory.lines_real, BACK, rank, count)
-            for j in range(count):
-                z[j] = products[j] + bias[j]
-            count = select(state, k, z, here, index, scale)
-            since = mark(ledger, rank, SELECT, since)
-        else:
-            copy_into(index, memory.everything[:count])
-            scale[:count] = 1.0
-        list_units(
-            activation, plan.normalised, index[:count], scale, products, True, bias, memory, slot, layout, k + 1
-        )
-    _last_layer(params, layout, memory, slot, rank, ledger)
+    here = Key(key.seed, key.stream, key.step, k + 1, key.item)
+    sampled = k < plan.layers
+    if sampled and plan.inner:
+        sent = outputs(memory, slot, layout, k)
+        count = select(state, k, sent.dense, here, index, scale)
+        choose(index[:count], scale, memory, slot, layout, k)
+        since = mark(ledger, rank, SELECT, since)
+    products = _whole_layer(params, layout, k, sampled and plan.inner, memory, slot, rank, ledger)
+    bias, count = bias_of(params, layout, k), products.size
+    since = mark(ledger, rank, FORWARD, since)
+    if sampled and not plan.inner:
+        z = line_of(memory.lines_real, BACK, rank, count)
+        for j in range(count):
+            z[j] = products[j] + bias[j]
+        count = select(state, k, z, here, index, scale)
+        since = mark(ledger, rank, SELECT, since)
+    else:
+        copy_into(index, memory.everything[:count])
+        scale[:count] = 1.0
+    list_units(activation, plan.normalised, index[:count], scale, products, True, bias, memory, slot, layout, k + 1)
     return mark(ledger, rank, FORWARD, since)

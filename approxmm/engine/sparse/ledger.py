@@ -9,7 +9,19 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.engine.sparse.clock import now
 
-__all__ = ["BACKWARD", "FORWARD", "PHASES", "SELECT", "TIMED", "UPDATE", "UPKEEP", "Ledger", "make_ledger", "mark", "start"]
+__all__ = [
+    "BACKWARD",
+    "FORWARD",
+    "PHASES",
+    "SELECT",
+    "TIMED",
+    "UPDATE",
+    "UPKEEP",
+    "Ledger",
+    "make_ledger",
+    "mark",
+    "start",
+]
 
 PHASES = ("select", "forward", "backward", "update", "upkeep")
 SELECT, FORWARD, BACKWARD, UPDATE, UPKEEP = range(len(PHASES))

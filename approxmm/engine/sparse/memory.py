@@ -55,7 +55,7 @@ class Memory(NamedTuple):
         By position in ITEMS: VALUES, the outputs; GAIN, ∂output/∂z before any normalisation; DELTA, ∂loss/∂z; PRODUCT,
         z without the bias. By position in PLACE: ENTERING, what entered the product; SPREAD, its scale. By unit:
         DENSE, the outputs, zeros elsewhere.
-    count : (3, S, L + 1) int64
+    sizes : (3, S, L + 1) int64
         How long ITEMS is; how long PLACE is; how many nodes were computed.
     root : (S, L + 1) float array
         What outputs were divided by.
@@ -70,7 +70,7 @@ class Memory(NamedTuple):
 
     whole: np.ndarray
     real: np.ndarray
-    count: np.ndarray
+    sizes: np.ndarray
     root: np.ndarray
     loss: np.ndarray
     lines_whole: np.ndarray
@@ -85,7 +85,7 @@ def make_memory(layout: Layout, dtype: np.dtype | type, slots: int, threads: int
     return Memory(
         whole=np.zeros((3, slots, units), dtype=np.int64),
         real=np.zeros((7, slots, units), dtype=dtype),
-        count=np.zeros((3, slots, depth + 1), dtype=np.int64),
+        sizes=np.zeros((3, slots, depth + 1), dtype=np.int64),
         root=np.ones((slots, depth + 1), dtype=dtype),
         loss=np.zeros(slots),
         lines_whole=np.zeros((1, threads, widest), dtype=np.int64),
@@ -105,7 +105,7 @@ def part(table: np.ndarray, field: int, slot: int, layout: Layout, layer: int) -
 @compiled
 def listed(memory: Memory, field: int, slot: int, layout: Layout, layer: int) -> np.ndarray:
     """Return a view of a layer's list of numbers: a row of `Memory.real` up to the length of ITEMS."""
-    return part(memory.real, field, slot, layout, layer)[: memory.count[0, slot, layer]]
+    return part(memory.real, field, slot, layout, layer)[: memory.sizes[0, slot, layer]]
 
 
 @compiled

@@ -95,23 +95,17 @@ def _on_the_inner_side(plan: ByRow, k: int) -> bool:
 
 
 @generic
-def refresh_layer(
-    plan: Any, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray
-) -> None:
+def refresh_layer(plan: Any, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray) -> None:
     """Let the method bring its state up to date (compiled)."""
 
 
 @refresh_layer.register(ByNode)
 @compiled
-def _refresh_nodes(
-    plan: ByNode, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray
-) -> None:
+def _refresh_nodes(plan: ByNode, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray) -> None:
     refresh(state, k, nodes_of(params, layout, k).T, changed)
 
 
 @refresh_layer.register(ByRow)
 @compiled
-def _refresh_rows(
-    plan: ByRow, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray
-) -> None:
+def _refresh_rows(plan: ByRow, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray) -> None:
     refresh(state, k, weights_of(params, layout, k), changed)

@@ -28,14 +28,16 @@ def is_wide(size: int, width: int) -> bool:
 
 @compiled_fast
 def _gathered_dot(line: np.ndarray, columns: np.ndarray, v: np.ndarray) -> float:
-    total = line.dtype.type(0.0)
+    total: float = line.dtype.type(0.0)
     for q in range(columns.size):
         total += v[q] * line[np.uint64(columns[q])]
     return total
 
 
 @compiled
-def dot_lines(W: np.ndarray, lines: np.ndarray, columns: np.ndarray, v: np.ndarray, whole: np.ndarray, out: np.ndarray) -> None:
+def dot_lines(
+    W: np.ndarray, lines: np.ndarray, columns: np.ndarray, v: np.ndarray, whole: np.ndarray, out: np.ndarray
+) -> None:
     """Write Σ_q W[lines[l], columns[q]] v[q] to out[l].
 
     Parameters
@@ -76,7 +78,9 @@ def sum_whole_lines(W: np.ndarray, lines: np.ndarray, u: np.ndarray, out: np.nda
 
 
 @compiled
-def sum_lines(W: np.ndarray, lines: np.ndarray, u: np.ndarray, columns: np.ndarray, scratch: np.ndarray, out: np.ndarray) -> None:
+def sum_lines(
+    W: np.ndarray, lines: np.ndarray, u: np.ndarray, columns: np.ndarray, scratch: np.ndarray, out: np.ndarray
+) -> None:
     """Write Σ_l u[l] W[lines[l], columns[q]] to out[q].
 
     Parameters

@@ -102,9 +102,7 @@ class ExampleSession(Session):
                 x, targets, steps, *model, self.seed, self.memory, self.ledger, losses, team.rank, team.size
             )
             return certain
-        return walk_batches(
-            x, targets, steps, self.batch, *model, self.seed, self.memory, self.ledger, losses, team
-        )
+        return walk_batches(x, targets, steps, self.batch, *model, self.seed, self.memory, self.ledger, losses, team)
 
 
 def _turn_layer(vector: np.ndarray, layout: Layout, k: int, by_node: bool) -> None:

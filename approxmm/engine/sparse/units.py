@@ -30,10 +30,11 @@ from approxmm.normalisation import RMS_EPSILON
 
 __all__ = ["choose", "entering", "items_of", "list_input", "list_units", "outputs", "take_back"]
 
+
 @compiled
 def items_of(memory: Memory, slot: int, layout: Layout, layer: int) -> np.ndarray:
     """Return the listed units of a layer, a view."""
-    return part(memory.whole, ITEMS, slot, layout, layer)[: memory.count[0, slot, layer]]
+    return part(memory.whole, ITEMS, slot, layout, layer)[: memory.sizes[0, slot, layer]]
 
 
 @compiled
@@ -43,7 +44,7 @@ def outputs(memory: Memory, slot: int, layout: Layout, layer: int) -> SparseVect
         part(memory.real, DENSE, slot, layout, layer),
         part(memory.whole, ITEMS, slot, layout, layer),
         part(memory.real, VALUES, slot, layout, layer),
-        memory.count[0, slot, layer],
+        memory.sizes[0, slot, layer],
     )
 
 
@@ -58,7 +59,7 @@ def list_input(x: np.ndarray, memory: Memory, slot: int, layout: Layout) -> None
         sent.items[size] = i
         sent.values[size] = x[i]
         size += x[i] != 0.0
-    memory.count[0, slot, 0] = size
+    memory.sizes[0, slot, 0] = size
 
 
 @compiled
@@ -100,7 +101,7 @@ def list_units(
         memory.root[slot, layer] = _normalise(sent.values, size, layout.widths[layer])
     for q in range(size):
         sent.dense[sent.items[q]] = sent.values[q]
-    memory.count[0, slot, layer], memory.count[2, slot, layer] = size, index.size
+    memory.sizes[0, slot, layer], memory.sizes[2, slot, layer] = size, index.size
 
 
 @compiled
@@ -110,7 +111,7 @@ def _normalise(values: np.ndarray, size: int, width: int) -> float:
     for q in range(size):
         number = np.float64(values[q])
         total += number * number
-    root = values.dtype.type(math.sqrt(total / width + RMS_EPSILON))
+    root: float = values.dtype.type(math.sqrt(total / width + RMS_EPSILON))
     for q in range(size):
         values[q] /= root
     return root
@@ -130,13 +131,13 @@ def choose(index: np.ndarray, scale: np.ndarray, memory: Memory, slot: int, layo
             place[size], chosen[size] = q, index[c]
             values[size], spread[size] = scale[c] * sent.values[q], scale[c]
             size += 1
-    memory.count[1, slot, layer] = size
+    memory.sizes[1, slot, layer] = size
 
 
 @compiled
 def entering(memory: Memory, slot: int, layout: Layout, layer: int, chosen: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return the units that entered the product after a layer, and the numbers that did; views."""
-    size = memory.count[1 if chosen else 0, slot, layer]
+    size = memory.sizes[1 if chosen else 0, slot, layer]
     items = part(memory.whole, CHOSEN if chosen else ITEMS, slot, layout, layer)
     values = part(memory.real, ENTERING if chosen else VALUES, slot, layout, layer)
     return items[:size], values[:size]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.engine.optimizers import update
+from approxmm.engine.optimizers import adds_directly, update
 
 __all__ = ["lines_at_once", "times_rate", "update_lines", "update_some"]
 
@@ -24,7 +24,8 @@ def times_rate(numbers: np.ndarray, rate: float, out: np.ndarray) -> np.ndarray:
 @compiled
 def lines_at_once(slots: np.ndarray, columns: int, scratch: np.ndarray) -> int:
     """Return how many lines of so many columns `update_lines` takes; `scratch` has room for at least one."""
-    return max(1, scratch.size // ((2 + slots.shape[0]) * max(1, columns)))
+    lines: int = scratch.size // ((2 + slots.shape[0]) * max(1, columns))
+    return max(1, lines)
 
 
 @compiled
@@ -92,6 +93,11 @@ def update_some(
     scratch: np.ndarray,
 ) -> np.ndarray:
     """Step the parameters ``params[at + items]``; `scratch` and result as for `update_lines`, with one line."""
+    if adds_directly(optimizer):
+        changes = times_rate(gradient, rate, scratch)
+        for q in range(items.size):
+            params[at + items[q]] += changes[q]
+        return changes
     one = np.ones(1, params.dtype)
     none = np.zeros(1, np.int64)
     return update_lines(optimizer, params, slots, at, 0, none, one, items, gradient, rate, step, scratch)

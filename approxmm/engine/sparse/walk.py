@@ -10,10 +10,12 @@ from approxmm.compile import borrowed, compiled
 from approxmm.engine.layout import Layout
 from approxmm.engine.losses import evaluate
 from approxmm.engine.sparse.backward import step_example
-from approxmm.engine.sparse.batch import descend, step_layer
-from approxmm.engine.sparse.forward import forward_example
+from approxmm.engine.sparse.batch import step_layer
+from approxmm.engine.sparse.descend import descend
+from approxmm.engine.sparse.forward import forward_layer
 from approxmm.engine.sparse.ledger import BACKWARD, FORWARD, TIMED, Ledger, mark, start
 from approxmm.engine.sparse.memory import DELTA, VALUES, Memory, part
+from approxmm.engine.sparse.units import list_input
 from approxmm.engine.steps import StepRange
 from approxmm.engine.team import Team, barrier, share
 from approxmm.random import Key, Stream
@@ -71,9 +73,9 @@ def walk_examples(
         now, row = steps.before + s, steps.order[s]
         since = start(now % TIMED == 0)
         key = Key(seed, _SELECT, now, 0, 0)
-        since = forward_example(
-            plan, x[row], params, layout, activation, state, key, memory, rank, rank, ledger, since
-        )
+        list_input(x[row], memory, rank, layout)
+        for k in range(depth):
+            since = forward_layer(plan, k, params, layout, activation, state, key, memory, rank, rank, ledger, since)
         scores, delta = part(memory.real, VALUES, rank, layout, depth), part(memory.real, DELTA, rank, layout, depth)
         losses[s] = evaluate(
             loss, scores.reshape((1, scores.size)), targets[row : row + 1], delta.reshape((1, delta.size))
@@ -82,9 +84,7 @@ def walk_examples(
         if not losses[s] < loss.limit:  # written so that NaN ends the run too
             return s - steps.first
         rate = steps.rates[s - steps.first]
-        step_example(
-            plan, params, slots, layout, optimizer, state, memory, rank, rank, ledger, rate, now + 1, since
-        )
+        step_example(plan, params, slots, layout, optimizer, state, memory, rank, rank, ledger, rate, now + 1, since)
     return steps.stop - steps.first
 
 
@@ -116,7 +116,8 @@ def walk_batches(
     Returns
     -------
     int
-        Steps taken: fewer than asked for if a loss was not finite or beyond the limit of `loss`, whose update is not made.
+        Steps taken: fewer than asked for if a loss was not finite or beyond the limit of `loss`; its update is not
+        made.
     """
     x, targets, params, slots, losses = (borrowed(x), borrowed(targets), borrowed(params), borrowed(slots), borrowed(losses))
     steps, layout, state, memory, ledger = (
@@ -127,21 +128,26 @@ def walk_batches(
         now, size = steps.before + s, min(batch, steps.order.size - s * batch)
         since = start(now % TIMED == 0)
         first, stop = share(team, size, 1)
+        # Layer by layer: weights that several examples need are then still in the cache.
         for b in range(first, stop):
-            row = steps.order[s * batch + b]
-            key = Key(seed, _SELECT, now, 0, b)
-            since = forward_example(
-                plan, x[row], params, layout, activation, state, key, memory, b, rank, ledger, since
-            )
+            list_input(x[steps.order[s * batch + b]], memory, b, layout)
+        for k in range(depth):
+            for b in range(first, stop):
+                key = Key(seed, _SELECT, now, 0, b)
+                since = forward_layer(plan, k, params, layout, activation, state, key, memory, b, rank, ledger, since)
+        for b in range(first, stop):
             scores, delta = part(memory.real, VALUES, b, layout, depth), part(memory.real, DELTA, b, layout, depth)
+            row = steps.order[s * batch + b]
             memory.loss[b] = evaluate(
                 loss, scores.reshape((1, scores.size)), targets[row : row + 1], delta.reshape((1, delta.size))
             )
             for j in range(delta.size):
                 delta[j] /= size
-            since = mark(ledger, rank, FORWARD, since)
-            descend(plan, params, layout, memory, b, rank, ledger)
-            since = mark(ledger, rank, BACKWARD, since)
+        since = mark(ledger, rank, FORWARD, since)
+        for up in range(1, depth):
+            for b in range(first, stop):
+                descend(plan, depth - up, params, layout, memory, b, rank, ledger)
+        since = mark(ledger, rank, BACKWARD, since)
         barrier(team)
         mean = 0.0
         for b in range(size):
