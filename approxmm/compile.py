@@ -16,7 +16,7 @@ from numba.core import types as _types
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import lower_builtin as _lower_builtin
 
-__all__ = ["borrowed", "compiled", "compiled_fast", "copy_into", "inlined", "intrinsic", "lowered"]
+__all__ = ["borrowed", "compiled", "compiled_fast", "copy_into", "inlined", "intrinsic", "keep_alive", "lowered"]
 
 # Some versions of Numba are typed and some are not; the checker need not know which is installed.
 _njit = cast(Any, numba.njit)
@@ -116,13 +116,23 @@ def borrowed(typing: Any, value: Any) -> Any:
 
     Each time a kernel hands an array on, or takes one out of a tuple, Numba counts a reference, indivisibly: 5 ns, and
     much more where threads count references of the same array. Views of arrays that own nothing count nothing. The
-    caller must keep the original alive, as the arguments of a call are.
+    caller must keep the original alive: arguments of a call are, and what was allocated is until `keep_alive`.
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return _without_owner(context, builder, signature.return_type, args[0])
 
     return value(value), emit
+
+
+@intrinsic
+def keep_alive(typing: Any, value: Any) -> Any:
+    """Do nothing with arrays, or tuples of them, but need them: so they are not given back before (compiled only)."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_dummy_value()
+
+    return cast(Any, _types).void(value), emit
 
 
 def _without_owner(context: Any, builder: Any, kind: Any, value: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from approxmm.bits import words_for
-from approxmm.compile import compiled, copy_into, inlined
+from approxmm.compile import borrowed, compiled, copy_into, inlined, keep_alive
 from approxmm.errors import InputError
 from approxmm.hashing._checks import Floats, check_indices, check_matrix, check_vector
 from approxmm.hashing.index import HashIndex, project_all, repack
@@ -143,9 +143,9 @@ def recode_items(index: HashIndex, changed: npt.NDArray[np.int64]) -> int:
     Any thread may call it, while others do or search. Returns how many (table, item) pairs changed their bucket.
     """
     planes = index.projections.extra_planes
-    signs = np.empty(words_for(planes.shape[1]), np.uint64)
-    value = np.zeros(64 * signs.size, np.float64)
-    moving = np.empty(changed.shape[0], np.int64)
+    words = words_for(planes.shape[1])
+    owned = np.empty(words, np.uint64), np.zeros(64 * words, np.float64), np.empty(changed.shape[0], np.int64)
+    signs, value, moving = borrowed(owned)
     count = _list_moving(
         index.transform,
         index.projections.bits,
@@ -159,7 +159,9 @@ def recode_items(index: HashIndex, changed: npt.NDArray[np.int64]) -> int:
         signs,
         moving,
     )
-    return _move_items(index, moving[:count]) if count > 0 else 0
+    moves = _move_items(index, moving[:count]) if count > 0 else 0
+    keep_alive(owned)
+    return moves
 
 
 @compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from approxmm.compile import compiled, copy_into, inlined
+from approxmm.compile import borrowed, compiled, copy_into, inlined, keep_alive
 from approxmm.hashing import (
     HashIndex,
     Transform,
@@ -114,11 +114,13 @@ def follow_step(
     it by half of the room above U (or, see `shrink_scale`, has become much too long for it).
     """
     index = index_of(indexes, layer)
-    projected, squared_norm = np.zeros(index.raw.shape[1], index.raw.dtype), 0.0
+    owned, squared_norm = np.zeros(index.raw.shape[1], index.raw.dtype), 0.0
+    projected = borrowed(owned)
     add_projections(index.projections, x.items[: x.size], x.values[: x.size], projected)
     for t in range(x.size):
         squared_norm += np.float64(x.values[t]) * np.float64(x.values[t])
     step_items(index, nodes, coefficients, projected, squared_norm, products)
+    keep_alive(owned)
     if _outgrown(index.transform, index.scale[0], index.squared_norms, nodes):
         _refit(index, refitting_of(indexes, layer))
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from approxmm.compile import compiled, inlined
+from approxmm.compile import borrowed, compiled, inlined, keep_alive
 from approxmm.hashing import (
     HashIndex,
     Projections,
@@ -212,13 +212,15 @@ def search(indexes: LayerIndexes, layer: int, items: np.ndarray, values: np.ndar
         count = pool_listed(projections, items, values, np.zeros(groups, dtype), listed, value)
         items, values = listed[:count], value[:count]
     projected, codes = np.empty(projections.by_coordinate.shape[1], dtype), np.empty((projections.tables, 1), np.int64)
-    hash_listed(projections, indexes.transform, items, values, projected, codes[:, 0])
+    hash_listed(projections, indexes.transform, items, values, borrowed(projected), borrowed(codes)[:, 0])
     found = QueryWorkspace(np.empty(nodes + 1, np.int32), np.empty((nodes + 63) // 64, np.uint64))
     if probes > 1:
         probed = np.empty((projections.tables, probes), np.int64)
         probe_codes(projected, projections.bits, codes[:, 0].copy(), probed)
         codes = probed
-    return Retrieved(found, retrieve(tables, codes, found), tables, codes, items, values)
+    count = retrieve(tables, borrowed(codes), borrowed(found))
+    keep_alive(projected)
+    return Retrieved(found, count, tables, codes, items, values)
 
 
 @compiled

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from approxmm.compile import compiled, inlined
+from approxmm.compile import borrowed, compiled, inlined, keep_alive
 from approxmm.hashing import list_in_order, list_nonzeros
 from approxmm.locks import fetch_add
 from approxmm.methods._hash_upkeep import SCALE_TURN, follow_changes, follow_step, rehash, shrink_scale
@@ -54,8 +54,10 @@ def _look_up(
     if not math.isfinite(size):
         return keep_all(index, scale, state.indexes.sizes[layer, 1])
     found = search(state.indexes, layer, items, query, state.probes)
-    limited(found, state.limit[layer], state.cap, state.fill, state.by_frequency, key)
-    count = list_in_order(found.work, index)
+    used = borrowed(found)
+    limited(used, state.limit[layer], state.cap, state.fill, state.by_frequency, key)
+    count = list_in_order(used.work, index)
+    keep_alive(found)
     for i in range(count):
         scale[i] = 1.0
     return count
