@@ -20,6 +20,7 @@ from approxmm.methods.operations import (
     follow_node,
     follow_nodes,
     follows,
+    needs_products,
     observe,
     refresh,
     select,
@@ -104,6 +105,13 @@ def select_subspace_screen_sparse(
 ) -> int:
     """Do the same for an input whose non-zeros are listed; they cost r multiplications each."""
     return _screen(state, layer, x.items[: x.size], x.values[: x.size], index, scale)
+
+
+@needs_products.register(SubspaceScreenState)
+@compiled
+def projections_need_no_products(state: SubspaceScreenState) -> bool:
+    """Return False: a step is projected by the input alone."""
+    return False
 
 
 @follows.register(SubspaceScreenState)

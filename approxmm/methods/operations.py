@@ -19,6 +19,7 @@ __all__ = [
     "follow_node",
     "follow_nodes",
     "follows",
+    "needs_products",
     "observe",
     "refresh",
     "select",
@@ -103,6 +104,17 @@ def follows(state: Any) -> bool:  # type: ignore[empty-body]
 @compiled
 def _waits_for_refresh(state: Any) -> bool:
     return False
+
+
+@generic
+def needs_products(state: Any) -> bool:  # type: ignore[empty-body]
+    """Return whether `follow` looks at `products` (compiled); otherwise they may be anything."""
+
+
+@needs_products.register(object)
+@compiled
+def _looks_at_products(state: Any) -> bool:
+    return True
 
 
 @generic

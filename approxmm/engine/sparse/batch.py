@@ -25,7 +25,7 @@ from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of, refre
 from approxmm.engine.sparse.products import add_block, dot_lines, is_wide
 from approxmm.engine.sparse.units import entering, items_of, outputs
 from approxmm.engine.sparse.updates import times_rate, update_some
-from approxmm.methods.operations import follow, follow_node, follows, observe
+from approxmm.methods.operations import follow, follow_node, follows, needs_products, observe
 
 __all__ = ["step_layer"]
 
@@ -158,7 +158,7 @@ def _add_in_turn(
         following = by_node and follows(state)
         products = listed(memory, PRODUCT, b, layout, k + 1)
         touched = lines.size * (W.shape[1] if is_wide(columns.size, W.shape[1]) else columns.size)
-        if following and b > 0:  # earlier examples may have moved these nodes
+        if following and b > 0 and needs_products(state):  # earlier examples may have moved these nodes
             dot_lines(W, lines, columns, v, whole, products)
             ledger.counts[rank, k, 2] += touched
         scaled = times_rate(u, rate, memory.lines_real[SCALE, rank])

@@ -29,6 +29,18 @@ def lines_at_once(slots: np.ndarray, columns: int, scratch: np.ndarray) -> int:
 
 
 @compiled
+def _gather(source: np.ndarray, start: int, columns: np.ndarray, out: np.ndarray) -> None:
+    for q in range(out.size):
+        out[q] = source[np.uint64(start + columns[q])]
+
+
+@compiled
+def _scatter(values: np.ndarray, start: int, columns: np.ndarray, into: np.ndarray) -> None:
+    for q in range(values.size):
+        into[np.uint64(start + columns[q])] = values[q]
+
+
+@compiled
 def update_lines(
     optimizer: Any,
     params: np.ndarray,
@@ -61,22 +73,22 @@ def update_lines(
     weights, changes = scratch[:count], scratch[count : 2 * count]
     memory = scratch[2 * count : (2 + kept) * count].reshape((kept, count))
     for l in range(lines.size):  # noqa: E741
-        start, first = at + lines[l] * width, l * size
+        start, part = at + lines[l] * width, slice(l * size, (l + 1) * size)
+        _gather(params, start, columns, weights[part])
+        for s in range(kept):
+            _gather(slots[s], start, columns, memory[s, part])
+        gradient = changes[part]
         for q in range(size):
-            place = np.uint64(start + columns[q])
-            weights[first + q] = params[place]
-            changes[first + q] = u[l] * v[q]
-            for s in range(kept):
-                memory[s, first + q] = slots[s, place]
+            gradient[q] = u[l] * v[q]
     update(optimizer, weights, memory, 0, changes, rate, step)
     for l in range(lines.size):  # noqa: E741
-        start, first = at + lines[l] * width, l * size
-        for q in range(size):
-            place = np.uint64(start + columns[q])
-            changes[first + q] = weights[first + q] - params[place]
-            params[place] = weights[first + q]
-            for s in range(kept):
-                slots[s, place] = memory[s, first + q]
+        start, part = at + lines[l] * width, slice(l * size, (l + 1) * size)
+        _gather(params, start, columns, changes[part])
+        _scatter(weights[part], start, columns, params)
+        for s in range(kept):
+            _scatter(memory[s, part], start, columns, slots[s])
+    for i in range(count):
+        changes[i] = weights[i] - changes[i]
     return changes
 
 
