@@ -15,12 +15,15 @@ import numpy as np
 from numba.core import types as _types
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import lower_builtin as _lower_builtin
+from numba.extending import type_callable as _type_callable
 
 __all__ = ["borrowed", "compiled", "compiled_fast", "copy_into", "inlined", "intrinsic", "keep_alive", "lowered"]
 
 # Some versions of Numba are typed and some are not; the checker need not know which is installed.
 _njit = cast(Any, numba.njit)
+_typed = cast(Any, _type_callable)
 _F = TypeVar("_F", bound=Callable[..., object])
+_T = TypeVar("_T")
 
 # Nobody calls kernels from C: no wrapper for that is compiled.
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
@@ -59,7 +62,9 @@ def _once_for_all_numbers(dispatcher: Any) -> Any:
     Numba would compile a function that is called with 0 here and 1 there for Literal[0] and for Literal[1], although
     LLVM sees the constants anyway where it inlines the call.
     """
-    original = dispatcher.get_call_template
+    original = getattr(dispatcher, "get_call_template", None)
+    if original is None:  # compilation is switched off
+        return dispatcher
 
     def with_types_only(args: Any, keywords: Any) -> Any:
         unliteral = cast(Any, _types).unliteral
@@ -110,29 +115,32 @@ def copy_into(out: np.ndarray, source: np.ndarray) -> None:
         out[i] = source[i]
 
 
-@intrinsic
-def borrowed(typing: Any, value: Any) -> Any:
-    """Return an array, or a tuple of arrays and numbers, without a share in its ownership (compiled only).
+def borrowed(value: _T) -> _T:
+    """Return an array, or a tuple of arrays and numbers, without a share in its ownership.
 
     Each time a kernel hands an array on, or takes one out of a tuple, Numba counts a reference, indivisibly: 5 ns, and
     much more where threads count references of the same array. Views of arrays that own nothing count nothing. The
     caller must keep the original alive: arguments of a call are, and what was allocated is until `keep_alive`.
     """
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _without_owner(context, builder, signature.return_type, args[0])
-
-    return value(value), emit
+    return value
 
 
-@intrinsic
-def keep_alive(typing: Any, value: Any) -> Any:
-    """Do nothing with arrays, or tuples of them, but need them: so they are not given back before (compiled only)."""
+def keep_alive(value: object) -> None:
+    """Do nothing with arrays, or tuples of them, but need them, so that they are not given back before."""
 
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return context.get_dummy_value()
 
-    return cast(Any, _types).void(value), emit
+_typed(borrowed)(lambda context: lambda value: value)
+_typed(keep_alive)(lambda context: lambda value: cast(Any, _types).void)
+
+
+@lowered(borrowed, cast(Any, _types).Any)
+def _emit_borrowed(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    return _without_owner(context, builder, signature.return_type, args[0])
+
+
+@lowered(keep_alive, cast(Any, _types).Any)
+def _emit_keep_alive(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    return context.get_dummy_value()
 
 
 def _without_owner(context: Any, builder: Any, kind: Any, value: Any) -> Any:

@@ -149,8 +149,9 @@ def examples_to_accuracy(run: Run, examples: Examples, levels: tuple[float, ...]
         return reached
     walk, left = _Walk(run, examples), list(levels)
     sampled = run.network.get("normalise", "none") != "none"
-    while left and walk.taken < _EPOCHS * walk.per_epoch:
-        walk.step(max(1, _EVERY // run.batch))
+    most = _EPOCHS * walk.per_epoch
+    while left and walk.taken < most:
+        walk.step(min(max(1, _EVERY // run.batch), most - walk.taken))
         accuracy = walk.session.accuracy(*examples.check, sampled)
         for level in [level for level in left if accuracy >= level]:
             reached[f"{level:.0%}"] = walk.taken * run.batch

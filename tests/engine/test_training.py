@@ -192,7 +192,7 @@ def test_effective_ratio_is_active_sum_over_inactive_sum() -> None:
     session = Session(network, Recipe(get_method("oracle_active", 0.5), Sgd(), batch=2, dtype=np.float64))
     profile = measure(session, np.array([[1.0, 2.0, 3.0, 4.0], [8.0, 2.0, 4.0, 6.0]]), repeats=1)
     first, second = (layer.extra for layer in profile.layers)
-    assert first == {}
+    assert first == {"recall": 1.0}
     assert second["ratio_median"] == pytest.approx(7 / 3)
     # Least squares over both examples: Σ active·total / Σ total² = (7·10 + 14·20)/(10² + 20²) = 0.7.
     assert second["ratio"] == pytest.approx(0.7 / 0.3)

@@ -179,6 +179,16 @@ def methods_table():
     return pd.DataFrame(rows)
 
 
+def layers_table():
+    rows = []
+    for (name, budget, _), depth in ((m, d) for m in METHODS for d in DEPTHS):
+        for k in range(1, depth + 1):
+            texts = {"method": name, "options": "rms", "budget": budget, "depth": depth, "layer": k}
+            found = 1.0 if name == "oracle_active" else np.nan
+            rows.append({**texts, "relative_error": 0.1 * k, "cosine": 0.9**k, "ratio": 3.0, "recall": found})
+    return pd.DataFrame(rows)
+
+
 @pytest.fixture(scope="session")
 def study():
     """Return a study with all the tables of the quick one."""
@@ -191,6 +201,7 @@ def study():
         "accuracy": accuracy_table(),
         "compounding": compounding_table(x),
         "ratios": ratios_table(),
+        "layers": layers_table(),
         "methods": methods_table(),
         **field_tables(x),
     }

@@ -64,20 +64,8 @@ def walk_examples(
         How many steps of the range are certain: all, or those before the first whose loss was not finite or beyond
         the limit of `loss`, whose update is not made.
     """
-    x, targets, params, slots, losses = (
-        borrowed(x),
-        borrowed(targets),
-        borrowed(params),
-        borrowed(slots),
-        borrowed(losses),
-    )
-    steps, layout, state, memory, ledger = (
-        borrowed(steps),
-        borrowed(layout),
-        borrowed(state),
-        borrowed(memory),
-        borrowed(ledger),
-    )
+    x, targets, params, slots, losses = borrowed((x, targets, params, slots, losses))
+    steps, layout, state, memory, ledger = borrowed((steps, layout, state, memory, ledger))
     depth = layout.weight_at.size
     for s in range(steps.first + rank, steps.stop, size):
         now, row = steps.before + s, steps.order[s]
@@ -129,20 +117,8 @@ def walk_batches(
         Steps taken: fewer than asked for if a loss was not finite or beyond the limit of `loss`; its update is not
         made.
     """
-    x, targets, params, slots, losses = (
-        borrowed(x),
-        borrowed(targets),
-        borrowed(params),
-        borrowed(slots),
-        borrowed(losses),
-    )
-    steps, layout, state, memory, ledger = (
-        borrowed(steps),
-        borrowed(layout),
-        borrowed(state),
-        borrowed(memory),
-        borrowed(ledger),
-    )
+    x, targets, params, slots, losses = borrowed((x, targets, params, slots, losses))
+    steps, layout, state, memory, ledger = borrowed((steps, layout, state, memory, ledger))
     depth, rank = layout.weight_at.size, team.rank
     for s in range(steps.first, steps.stop):
         now, size = steps.before + s, min(batch, steps.order.size - s * batch)
