@@ -73,6 +73,7 @@ class Run(NamedTuple):
         """The run in a few words."""
         method = self.method if self.budget == 1 else f"{self.method} {self.budget:.0%}"
         extras = [name for name, value in self.recipe.items() if value is True]
+        extras += [str(name) for name in self.network.values()]
         if self.recipe.get("sampled", {"forward"}) == frozenset({"input_gradient", "weight_gradient"}):
             extras.append("backward only")
         rule = "lazy adam" if getattr(self.optimizer, "lazy", False) else self.rule
@@ -112,12 +113,18 @@ class _Walk:
     """Steps through the examples, epoch after epoch."""
 
     def __init__(self, run: Run, examples: Examples) -> None:
-        self.session, self.examples, self.lr = _session(run), examples, run.optimizer.lr
+        self.session, self.examples, self.lr, self.title = _session(run), examples, run.optimizer.lr, run.title
         self.per_epoch = len(examples.x) // run.batch
         self.losses, self.taken = np.zeros(self.per_epoch), 0
 
     def step(self, steps: int) -> float:
-        """Take steps; return their seconds."""
+        """Take steps; return their seconds.
+
+        Raises
+        ------
+        ApproxmmError
+            If training diverged: the time of steps that were not taken says nothing.
+        """
         seconds = 0.0
         while steps > 0:
             epoch, position = divmod(self.taken, self.per_epoch)
@@ -125,7 +132,9 @@ class _Walk:
             order = self.session.epoch_order(len(self.examples.x), epoch)
             chunk = StepRange(order, position, position + count, epoch * self.per_epoch, np.full(count, self.lr))
             started = time.perf_counter()
-            self.session.run(self.examples.x, self.examples.y, chunk, self.losses)
+            taken = self.session.run(self.examples.x, self.examples.y, chunk, self.losses)
+            if taken < count:
+                raise ApproxmmError(f"{self.title} diverged in step {self.taken + taken + 1}: nothing to time")
             seconds += time.perf_counter() - started
             steps, self.taken = steps - count, self.taken + count
         return seconds

@@ -17,6 +17,14 @@ from approxmm.errors import MissingError
 
 __all__ = ["torch_stepper", "wide_kernels"]
 
+# The C library gives large blocks back to the system when PyTorch frees its gradients, and gets them again, page by
+# page and cleared, at the next step: up to half of a step at batch 1. With these settings it keeps them.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**32),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
+
 _Stepper = tuple[Callable[[int], float], str]
 
 # MKL asks this function whether the processor is Intel's, and takes AVX2 kernels on all others.
@@ -56,7 +64,7 @@ def torch_stepper(
     MissingError
         If the process ends early.
     """
-    environment = {**os.environ, "OMP_NUM_THREADS": str(settings["threads"])}
+    environment = {**os.environ, **_KEEP_MEMORY, "OMP_NUM_THREADS": str(settings["threads"])}
     if preload is not None:
         environment["LD_PRELOAD"] = str(preload)
     process = subprocess.Popen(

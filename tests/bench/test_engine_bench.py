@@ -14,7 +14,7 @@ from approxmm.bench._own_steps import Examples, Run, examples_to_accuracy, own_s
 from approxmm.bench._torch_process import torch_stepper, wide_kernels
 from approxmm.bench.engine import _cases
 from approxmm.engine.optimizers import Sgd
-from approxmm.errors import MissingError
+from approxmm.errors import ApproxmmError, MissingError
 
 
 @pytest.fixture
@@ -77,3 +77,9 @@ def test_wide_kernels_are_a_library_or_nothing(tmp_path: Path, monkeypatch: pyte
     assert library is None or library.is_file()
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert wide_kernels(tmp_path) is None
+
+
+def test_steps_that_were_not_taken_are_not_timed(small: Examples) -> None:
+    run = Run(depth=1, batch=20, optimizer=Sgd(1e6))
+    with pytest.raises(ApproxmmError, match="diverged in step"):
+        own_stepper(run, small._replace(x=small.x * 1e3))(30)
