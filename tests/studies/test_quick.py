@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from approxmm.cli import app
 from approxmm.errors import DataError, InputError, MissingError
 from approxmm.studies.captions import CAPTIONS
 from approxmm.studies.findings import quick_findings
@@ -93,14 +93,9 @@ def test_command_line_report_from_a_spec(tmp_path: Path) -> None:
     spec = tmp_path / "small.toml"
     lines = [f"{name} = {json.dumps(value)}" for name, value in SMALL.items()]
     spec.write_text("\n".join(lines))
-    code = "from approxmm.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "report", str(spec), "-o", str(tmp_path / "out"), "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    # In this process, so that nothing is compiled once more.
+    done = CliRunner().invoke(app, ["report", str(spec), "-o", str(tmp_path / "out"), "--json"])
+    assert done.exit_code == 0, done.stderr
     document = json.loads(done.stdout)
     assert set(document) >= {"page", "figures", "data", "findings"}
     assert len(document["findings"]) == 3
