@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -11,11 +12,11 @@ import numpy as np
 
 from approxmm.data import load_data
 from approxmm.data.dataset import Dataset
+from approxmm.engine.loop import Loop
 from approxmm.engine.optimizers import Optimizer, Sgd
 from approxmm.engine.paths import make_session
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
-from approxmm.engine.steps import StepRange
 from approxmm.errors import ApproxmmError
 from approxmm.methods import get_method
 from approxmm.network import Network
@@ -113,9 +114,8 @@ class _Walk:
     """Steps through the examples, epoch after epoch."""
 
     def __init__(self, run: Run, examples: Examples) -> None:
-        self.session, self.examples, self.lr, self.title = _session(run), examples, run.optimizer.lr, run.title
-        self.per_epoch = len(examples.x) // run.batch
-        self.losses, self.taken = np.zeros(self.per_epoch), 0
+        self.session, self.title = _session(run), run.title
+        self.loop = Loop(self.session, examples.x, examples.y, partial(_constant, run.optimizer.lr))
 
     def step(self, steps: int) -> float:
         """Take steps; return their seconds.
@@ -125,19 +125,21 @@ class _Walk:
         ApproxmmError
             If training diverged: the time of steps that were not taken says nothing.
         """
-        seconds = 0.0
-        while steps > 0:
-            epoch, position = divmod(self.taken, self.per_epoch)
-            count = min(steps, self.per_epoch - position)
-            order = self.session.epoch_order(len(self.examples.x), epoch)
-            chunk = StepRange(order, position, position + count, epoch * self.per_epoch, np.full(count, self.lr))
+        at, seconds = self.loop.at, 0.0
+        goal = at.taken + steps
+        while at.taken < goal:
             started = time.perf_counter()
-            taken = self.session.run(self.examples.x, self.examples.y, chunk, self.losses)
-            if taken < count:
-                raise ApproxmmError(f"{self.title} diverged in step {self.taken + taken + 1}: nothing to time")
+            good = self.loop.advance(min(at.step + goal - at.taken, self.loop.steps))
             seconds += time.perf_counter() - started
-            steps, self.taken = steps - count, self.taken + count
+            if not good:
+                raise ApproxmmError(f"{self.title} diverged in step {at.taken + 1}: nothing to time")
+            if at.step == self.loop.steps:
+                self.loop.end_epoch()
         return seconds
+
+
+def _constant(lr: float, first: int, stop: int) -> np.ndarray:
+    return np.full(stop - first, lr)
 
 
 def own_stepper(run: Run, examples: Examples) -> Callable[[int], float]:
@@ -158,11 +160,11 @@ def examples_to_accuracy(run: Run, examples: Examples, levels: tuple[float, ...]
         return reached
     walk, left = _Walk(run, examples), list(levels)
     sampled = run.network.get("normalise", "none") != "none"
-    most = _EPOCHS * walk.per_epoch
-    while left and walk.taken < most:
-        walk.step(min(max(1, _EVERY // run.batch), most - walk.taken))
+    at, most = walk.loop.at, _EPOCHS * walk.loop.steps
+    while left and at.taken < most:
+        walk.step(min(max(1, _EVERY // run.batch), most - at.taken))
         accuracy = walk.session.accuracy(*examples.check, sampled)
         for level in [level for level in left if accuracy >= level]:
-            reached[f"{level:.0%}"] = walk.taken * run.batch
+            reached[f"{level:.0%}"] = at.examples
             left.remove(level)
     return reached

@@ -113,16 +113,18 @@ def test_counted_are_the_touched_weights() -> None:
 
 
 def test_asynchronous_threads_learn() -> None:
-    """Their order is chance's: only a wide margin may be asked for."""
+    """Their order is chance's. In 40 runs the last loss was 0.146 ± 0.022, the accuracy 0.983 ± 0.009.
+
+    The limits lie more than 20 standard deviations away.
+    """
     session, _ = run("per_example", law("dropout", 0.9), asynchronous=True, threads=2)
     x, _ = examples()
     y = (x @ np.random.default_rng(5).standard_normal((WIDTHS[0], WIDTHS[-1]))).argmax(axis=1)
-    losses = np.zeros((20, EXAMPLES))
-    for epoch in range(20):
-        steps = StepRange(session.epoch_order(EXAMPLES, epoch), 0, EXAMPLES, 0, np.full(EXAMPLES, 0.05))
+    losses = np.zeros((30, EXAMPLES))
+    for epoch in range(30):
+        steps = StepRange(session.epoch_order(EXAMPLES, epoch), 0, EXAMPLES, 0, np.full(EXAMPLES, 0.02))
         assert session.run(x, y, steps, losses[epoch]) == EXAMPLES
-    assert losses[0].mean() > 1.5
-    assert losses[-1].mean() < 0.75
+    assert losses[-1].mean() < 0.75 < 1.5 < losses[0].mean()
     assert session.accuracy(x, y) > 0.8
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from approxmm.compile import compiled, inlined
 from approxmm.dispatch import generic
-from approxmm.engine.layout import Layout, bias_of, weights_of
+from approxmm.engine.layout import Layout, weights_of
 from approxmm.engine.optimizers import adds_directly
 from approxmm.engine.sparse.ledger import BACKWARD, UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, PRODUCT, SCALE, Memory, line_of, listed
@@ -16,7 +16,8 @@ from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
 from approxmm.engine.sparse.products import add_block, dot_and_add, dot_lines, is_wide, sum_lines
 from approxmm.engine.sparse.units import entering, items_of, outputs, take_back
 from approxmm.engine.sparse.updates import lines_at_once, times_rate, update_lines, update_some
-from approxmm.methods.operations import follow, follow_nodes, follows, observe, refresh
+from approxmm.engine.sparse.upkeep import show_layer
+from approxmm.methods.operations import follow, follow_nodes, follows
 
 __all__ = ["step_example"]
 
@@ -208,10 +209,8 @@ def step_by_node(
             take_back(back, False, plan.normalised, memory, slot, layout, k)
         since = mark(ledger, rank, BACKWARD, since)
     for k in range(plan.layers):
-        seen = outputs(memory, slot, layout, k).dense
-        observe(state, k, seen.reshape((1, seen.size)), bias_of(params, layout, k))
         changed = items_of(memory, slot, layout, k + 1)
-        refresh(state, k, nodes_of(params, layout, k).T, changed[: 0 if follows(state) else changed.size])
+        show_layer(plan, state, k, params, layout, memory, slot, slot + 1, changed)
     return mark(ledger, rank, UPKEEP, since)
 
 
@@ -243,8 +242,6 @@ def step_by_row(
             take_back(back, chosen, plan.normalised, memory, slot, layout, k)
         since = mark(ledger, rank, BACKWARD, since)
     for k in range(plan.layers):
-        seen = outputs(memory, slot, layout, k).dense
-        observe(state, k, seen.reshape((1, seen.size)), bias_of(params, layout, k))
         changed = entering(memory, slot, layout, k, True)[0] if plan.inner else items_of(memory, slot, layout, k + 1)
-        refresh(state, k, weights_of(params, layout, k), changed)
+        show_layer(plan, state, k, params, layout, memory, slot, slot + 1, changed)
     return mark(ledger, rank, UPKEEP, since)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.engine.layout import Layout, bias_of, weights_of
+from approxmm.engine.layout import Layout, weights_of
 from approxmm.engine.optimizers import adds_directly
 from approxmm.engine.sparse.ledger import UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.memory import (
@@ -21,11 +21,12 @@ from approxmm.engine.sparse.memory import (
     line_of,
     listed,
 )
-from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of, refresh_layer
+from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of
 from approxmm.engine.sparse.products import add_block, dot_lines, is_wide
 from approxmm.engine.sparse.units import entering, items_of, outputs
 from approxmm.engine.sparse.updates import times_rate, update_some
-from approxmm.methods.operations import follow, follow_node, follows, needs_products, observe
+from approxmm.engine.sparse.upkeep import show_layer
+from approxmm.methods.operations import follow, follow_node, follows, needs_products
 
 __all__ = ["step_layer"]
 
@@ -246,11 +247,8 @@ def step_layer(
     touched = _step_bias(optimizer, params, slots, layout, k, memory, size, rank, rate, step)
     since = mark(ledger, rank, UPDATE, since)
     if k < plan.layers:
-        for b in range(size):
-            seen = outputs(memory, b, layout, k).dense
-            observe(state, k, seen.reshape((1, seen.size)), bias_of(params, layout, k))
         changed = _entered(memory, size, layout, k) if chosen else touched
-        refresh_layer(plan, state, k, params, layout, changed[: 0 if follows(state) else changed.size])
+        show_layer(plan, state, k, params, layout, memory, 0, size, changed)
     return mark(ledger, rank, UPKEEP, since)
 
 

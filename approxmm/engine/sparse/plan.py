@@ -8,10 +8,9 @@ import numpy as np
 
 from approxmm.compile import compiled
 from approxmm.dispatch import generic
-from approxmm.engine.layout import Layout, weights_of
-from approxmm.methods.operations import refresh
+from approxmm.engine.layout import Layout
 
-__all__ = ["ByNode", "ByRow", "Plan", "is_chosen", "lies_by_node", "nodes_of", "refresh_layer"]
+__all__ = ["ByNode", "ByRow", "Plan", "is_chosen", "lies_by_node", "nodes_of"]
 
 
 class ByNode(NamedTuple):
@@ -92,20 +91,3 @@ def _never(plan: ByNode, k: int) -> bool:
 @compiled
 def _on_the_inner_side(plan: ByRow, k: int) -> bool:
     return plan.inner and k < plan.layers
-
-
-@generic
-def refresh_layer(plan: Any, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray) -> None:
-    """Let the method bring its state up to date (compiled)."""
-
-
-@refresh_layer.register(ByNode)
-@compiled
-def _refresh_nodes(plan: ByNode, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray) -> None:
-    refresh(state, k, nodes_of(params, layout, k).T, changed)
-
-
-@refresh_layer.register(ByRow)
-@compiled
-def _refresh_rows(plan: ByRow, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray) -> None:
-    refresh(state, k, weights_of(params, layout, k), changed)
