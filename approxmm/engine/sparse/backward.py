@@ -8,16 +8,15 @@ import numpy as np
 
 from approxmm.compile import compiled, inlined
 from approxmm.dispatch import generic
-from approxmm.engine.layout import Layout, weights_of
-from approxmm.engine.optimizers import adds_directly
-from approxmm.engine.sparse.ledger import BACKWARD, UPDATE, UPKEEP, Ledger, mark
-from approxmm.engine.sparse.memory import BACK, DELTA, LINE, PRODUCT, SCALE, Memory, line_of, listed
+from approxmm.engine.layout import Layout
+from approxmm.engine.sparse.changes import change_nodes, change_rows
+from approxmm.engine.sparse.ledger import BACKWARD, UPKEEP, Ledger, mark
+from approxmm.engine.sparse.memory import BACK, DELTA, LINE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
-from approxmm.engine.sparse.products import add_block, dot_and_add, dot_lines, is_wide, sum_lines
+from approxmm.engine.sparse.products import is_wide, sum_lines
 from approxmm.engine.sparse.units import entering, items_of, outputs, take_back
-from approxmm.engine.sparse.updates import lines_at_once, times_rate, update_lines, update_some
+from approxmm.engine.sparse.updates import update_some
 from approxmm.engine.sparse.upkeep import show_layer
-from approxmm.methods.operations import follow, follow_nodes, follows
 
 __all__ = ["step_example"]
 
@@ -55,39 +54,14 @@ def _step_rows(
     step: int,
 ) -> np.ndarray:
     """Step layer k's weights, which lie input by input; return ∂loss/∂(what entered it)."""
-    W, m = weights_of(params, layout, k), layout.widths[k + 1]
+    m = layout.widths[k + 1]
     items, values = entering(memory, slot, layout, k, chosen)
     nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
     back, whole = line_of(memory.lines_real, BACK, rank, items.size), line_of(memory.lines_real, LINE, rank, m)
     whole[:] = 0.0
     for q in range(nodes.size):
         whole[nodes[q]] = delta[q]
-    if adds_directly(optimizer):
-        scaled = times_rate(values, rate, memory.lines_real[SCALE, rank])
-        if is_wide(nodes.size, m):
-            dot_and_add(W, items, whole, scaled, back)
-        else:
-            dot_lines(W, items, nodes, delta, whole, back)
-            add_block(W, items, scaled, nodes, delta, whole, back)
-    else:
-        most = lines_at_once(slots, nodes.size, memory.scratch[rank])
-        for first in range(0, items.size, most):
-            lines, factors = items[first : first + most], values[first : first + most]
-            dot_lines(W, lines, nodes, delta, whole, back[first : first + most])
-            update_lines(
-                optimizer,
-                params,
-                slots,
-                layout.weight_at[k],
-                m,
-                lines,
-                factors,
-                nodes,
-                delta,
-                rate,
-                step,
-                memory.scratch[rank],
-            )
+    change_rows(optimizer, params, slots, layout, k, items, values, whole, back, memory, slot, rank, rate, step)
     touched = items.size * (m if is_wide(nodes.size, m) else nodes.size)
     ledger.counts[rank, k, 1] += touched if k > 0 else 0  # for the first layer nobody asks for it
     ledger.counts[rank, k, 2] += touched
@@ -113,45 +87,15 @@ def _step_nodes(
     """Step layer k's weights, which lie node by node; leave ∂loss/∂(its input) in the thread's line BACK."""
     W = nodes_of(params, layout, k)
     sent, nodes = outputs(memory, slot, layout, k), items_of(memory, slot, layout, k + 1)
-    items, values, delta = sent.items[: sent.size], sent.values[: sent.size], listed(memory, DELTA, slot, layout, k + 1)
-    back, scratch = line_of(memory.lines_real, BACK, rank, items.size), memory.scratch[rank]
+    items, delta = sent.items[: sent.size], listed(memory, DELTA, slot, layout, k + 1)
+    back = line_of(memory.lines_real, BACK, rank, items.size)
     if k > 0:
         sum_lines(W, nodes, delta, items, line_of(memory.lines_real, LINE, rank, W.shape[1]), back)
     since = mark(ledger, rank, BACKWARD, since)
     touched = nodes.size * (W.shape[1] if is_wide(items.size, W.shape[1]) else items.size)
     ledger.counts[rank, k, 1] += touched if k > 0 else 0
     ledger.counts[rank, k, 2] += touched
-    if adds_directly(optimizer):
-        scaled = times_rate(delta, rate, memory.lines_real[SCALE, rank])
-        spare = line_of(memory.lines_real, LINE, rank, nodes.size)
-        add_block(W, nodes, scaled, items, values, sent.dense, spare)
-        since = mark(ledger, rank, UPDATE, since)
-        if follows(state):
-            follow(state, k, sent, nodes, scaled, listed(memory, PRODUCT, slot, layout, k + 1), W.T)
-            since = mark(ledger, rank, UPKEEP, since)
-        return since
-    most = lines_at_once(slots, items.size, scratch)
-    for first in range(0, nodes.size, most):
-        lines = nodes[first : first + most]
-        changes = update_lines(
-            optimizer,
-            params,
-            slots,
-            layout.weight_at[k],
-            W.shape[1],
-            lines,
-            delta[first : first + most],
-            items,
-            values,
-            rate,
-            step,
-            scratch,
-        )
-        since = mark(ledger, rank, UPDATE, since)
-        if follows(state):
-            follow_nodes(state, k, lines, items, changes.reshape((lines.size, items.size)), W.T)
-            since = mark(ledger, rank, UPKEEP, since)
-    return since
+    return change_nodes(optimizer, params, slots, layout, state, k, memory, slot, rank, ledger, rate, step, since)
 
 
 @generic

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from approxmm.compile import compiled
+from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, weights_of
-from approxmm.engine.optimizers import adds_directly
+from approxmm.engine.optimizers import Sgd
 from approxmm.engine.sparse.ledger import UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.memory import (
     BACK,
@@ -138,8 +139,11 @@ def _spread(
     return whole
 
 
-@compiled
-def _add_in_turn(
+@generic
+def _step_lines(
+    optimizer: Any,
+    params: np.ndarray,
+    slots: np.ndarray,
     W: np.ndarray,
     layout: Layout,
     state: Any,
@@ -151,6 +155,29 @@ def _add_in_turn(
     rank: int,
     ledger: Ledger,
     rate: float,
+    step: int,
+) -> None:
+    """Step layer k's weights by the gradient of the examples in the slots 0 … size − 1, by the optimiser's class."""
+
+
+@_step_lines.register(Sgd)
+@compiled
+def _add_in_turn(
+    optimizer: Sgd,
+    params: np.ndarray,
+    slots: np.ndarray,
+    W: np.ndarray,
+    layout: Layout,
+    state: Any,
+    k: int,
+    by_node: bool,
+    chosen: bool,
+    memory: Memory,
+    size: int,
+    rank: int,
+    ledger: Ledger,
+    rate: float,
+    step: int,
 ) -> None:
     """Add the examples' steps one after the other; the method's state follows each of them."""
     for b in range(size):
@@ -169,6 +196,7 @@ def _add_in_turn(
             follow(state, k, outputs(memory, b, layout, k), lines, scaled, products, W.T)
 
 
+@_step_lines.register(object)
 @compiled
 def _update_line_by_line(
     optimizer: Any,
@@ -238,12 +266,7 @@ def step_layer(
     """
     by_node, chosen = lies_by_node(plan, k), is_chosen(plan, k)
     W = nodes_of(params, layout, k) if by_node else weights_of(params, layout, k)
-    if adds_directly(optimizer):
-        _add_in_turn(W, layout, state, k, by_node, chosen, memory, size, rank, ledger, rate)
-    else:
-        _update_line_by_line(
-            optimizer, params, slots, W, layout, state, k, by_node, chosen, memory, size, rank, ledger, rate, step
-        )
+    _step_lines(optimizer, params, slots, W, layout, state, k, by_node, chosen, memory, size, rank, ledger, rate, step)
     touched = _step_bias(optimizer, params, slots, layout, k, memory, size, rank, rate, step)
     since = mark(ledger, rank, UPDATE, since)
     if k < plan.layers:

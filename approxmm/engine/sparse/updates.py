@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.engine.optimizers import adds_directly, update
+from approxmm.dispatch import generic
+from approxmm.engine.optimizers import Sgd, update
 
 __all__ = ["lines_at_once", "times_rate", "update_lines", "update_some"]
 
@@ -92,8 +93,8 @@ def update_lines(
     return changes
 
 
-@compiled
-def update_some(
+@generic
+def update_some(  # type: ignore[empty-body]
     optimizer: Any,
     params: np.ndarray,
     slots: np.ndarray,
@@ -105,11 +106,40 @@ def update_some(
     scratch: np.ndarray,
 ) -> np.ndarray:
     """Step the parameters ``params[at + items]``; `scratch` and result as for `update_lines`, with one line."""
-    if adds_directly(optimizer):
-        changes = times_rate(gradient, rate, scratch)
-        for q in range(items.size):
-            params[at + items[q]] += changes[q]
-        return changes
+
+
+@update_some.register(Sgd)
+@compiled
+def _add_some(
+    optimizer: Sgd,
+    params: np.ndarray,
+    slots: np.ndarray,
+    at: int,
+    items: np.ndarray,
+    gradient: np.ndarray,
+    rate: float,
+    step: int,
+    scratch: np.ndarray,
+) -> np.ndarray:
+    changes = times_rate(gradient, rate, scratch)
+    for q in range(items.size):
+        params[at + items[q]] += changes[q]
+    return changes
+
+
+@update_some.register(object)
+@compiled
+def _update_one_line(
+    optimizer: Any,
+    params: np.ndarray,
+    slots: np.ndarray,
+    at: int,
+    items: np.ndarray,
+    gradient: np.ndarray,
+    rate: float,
+    step: int,
+    scratch: np.ndarray,
+) -> np.ndarray:
     one = np.ones(1, params.dtype)
     none = np.zeros(1, np.int64)
     return update_lines(optimizer, params, slots, at, 0, none, one, items, gradient, rate, step, scratch)

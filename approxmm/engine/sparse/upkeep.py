@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, inlined
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, bias_of, weights_of
 from approxmm.engine.sparse.memory import Memory
@@ -18,23 +18,23 @@ __all__ = ["show_layer"]
 
 
 @generic
-def _refresh_layer(plan: Any, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray) -> None:
-    """Let the method bring its state up to date with layer k's weights (compiled)."""
+def _weights_seen(plan: Any, params: np.ndarray, layout: Layout, k: int) -> np.ndarray:  # type: ignore[empty-body]
+    """Return layer k's weights (n, m), a view, however they lie (compiled)."""
 
 
-@_refresh_layer.register(ByNode)
+@_weights_seen.register(ByNode)
 @compiled
-def _refresh_nodes(plan: ByNode, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray) -> None:
-    refresh(state, k, nodes_of(params, layout, k).T, changed)
+def _turned(plan: ByNode, params: np.ndarray, layout: Layout, k: int) -> np.ndarray:
+    return nodes_of(params, layout, k).T
 
 
-@_refresh_layer.register(ByRow)
+@_weights_seen.register(ByRow)
 @compiled
-def _refresh_rows(plan: ByRow, state: Any, k: int, params: np.ndarray, layout: Layout, changed: np.ndarray) -> None:
-    refresh(state, k, weights_of(params, layout, k), changed)
+def _as_they_lie(plan: ByRow, params: np.ndarray, layout: Layout, k: int) -> np.ndarray:
+    return weights_of(params, layout, k)
 
 
-@compiled
+@inlined
 def show_layer(
     plan: Any,
     state: Any,
@@ -58,4 +58,4 @@ def show_layer(
         seen = outputs(memory, slot, layout, k).dense
         observe(state, k, seen.reshape((1, seen.size)), bias_of(params, layout, k))
     told = lies_by_node(plan, k) and follows(state)
-    _refresh_layer(plan, state, k, params, layout, changed[: 0 if told else changed.size])
+    refresh(state, k, _weights_seen(plan, params, layout, k), changed[: 0 if told else changed.size])
