@@ -17,6 +17,8 @@ from numba.extending import intrinsic as _intrinsic
 from numba.extending import lower_builtin as _lower_builtin
 from numba.extending import type_callable as _type_callable
 
+from approxmm.parts import OUTERMOST, part_of
+
 __all__ = ["borrowed", "compiled", "compiled_fast", "copy_into", "inlined", "intrinsic", "keep_alive", "lowered"]
 
 # Some versions of Numba are typed and some are not; the checker need not know which is installed.
@@ -26,7 +28,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 _T = TypeVar("_T")
 
 # Nobody calls kernels from C: no wrapper for that is compiled.
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **OUTERMOST}
 
 # Flags that let sums be vectorised. `nnan` and `ninf` stay out: divergence must remain visible.
 _FAST = {"contract", "reassoc", "arcp", "nsz"}
@@ -34,21 +36,20 @@ _FAST = {"contract", "reassoc", "arcp", "nsz"}
 
 def compiled(function: _F) -> _F:
     """Compile `function` lazily in no-Python mode, strict IEEE arithmetic, cached on disk, without the GIL."""
-    return cast(_F, _once_for_all_numbers(_forgiving(_njit(**_OPTIONS)(function))))
+    return cast(_F, _kernel(function, _OPTIONS))
 
 
 def inlined(function: _F) -> _F:
     """Like `compiled`, but the function's code becomes part of every function that calls it.
 
-    For functions with one caller and much below them. A function that is called is linked, optimised and turned into
-    machine code together with all that it calls, once more for every level of callers above it.
+    For functions with one caller that hand much on, or where the caller knows what the function would have to ask.
     """
     return cast(_F, _forgiving(_njit(**_OPTIONS, inline="always")(function)))
 
 
 def compiled_fast(function: _F) -> _F:
     """Like `compiled`, but sums may be reordered and multiply-adds contracted (NaN and infinity are kept)."""
-    return cast(_F, _once_for_all_numbers(_forgiving(_njit(**_OPTIONS, fastmath=_FAST)(function))))
+    return cast(_F, _kernel(function, {**_OPTIONS, "fastmath": _FAST}))
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,21 +57,26 @@ def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     return cast(Callable[..., Any], cast(Any, _intrinsic)(function))
 
 
-def _once_for_all_numbers(dispatcher: Any) -> Any:
-    """Let a kernel that calls this one with a constant not compile it for that constant alone.
+def _kernel(function: _F, options: dict[str, Any]) -> Any:
+    """Hand a function to Numba: as something to call from Python, and as a part of the kernels that call it.
 
-    Numba would compile a function that is called with 0 here and 1 there for Literal[0] and for Literal[1], although
-    LLVM sees the constants anyway where it inlines the call.
+    A kernel that calls this one with a constant does not compile it for that constant alone. (Numba would compile a
+    function that is called with 0 here and 1 there for Literal[0] and for Literal[1], although LLVM sees the constants
+    anyway where it inlines the call.)
     """
-    original = getattr(dispatcher, "get_call_template", None)
-    if original is None:  # compilation is switched off
+    dispatcher = _forgiving(_njit(**options)(function))
+    if not hasattr(dispatcher, "get_call_template"):  # compilation is switched off
         return dispatcher
+    part = part_of(function, _njit, options)
 
     def with_types_only(args: Any, keywords: Any) -> Any:
         unliteral = cast(Any, _types).unliteral
-        return original(tuple(map(unliteral, args)), {name: unliteral(kind) for name, kind in keywords.items()})
+        return part().get_call_template(
+            tuple(map(unliteral, args)), {name: unliteral(kind) for name, kind in keywords.items()}
+        )
 
     dispatcher.get_call_template = with_types_only
+    dispatcher.get_overload = lambda signature: part().get_overload(signature)
     return dispatcher
 
 
