@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from approxmm._tiles import add_outer_tile, dot_tile, multiply_tile
 from approxmm.compile import compiled
-from approxmm.engine._tiles import add_outer_tile, dot_tile, multiply_tile
 
 __all__ = ["add_outer", "dot_rows", "multiply"]
 

@@ -11,6 +11,7 @@ from approxmm.hashing import (
     add_projections,
     project_items,
     recode_items,
+    squared_norm,
     squared_norms_into,
     step_items,
 )
@@ -114,12 +115,10 @@ def follow_step(
     it by half of the room above U (or, see `shrink_scale`, has become much too long for it).
     """
     index = index_of(indexes, layer)
-    owned, squared_norm = np.zeros(index.raw.shape[1], index.raw.dtype), 0.0
+    owned = np.zeros(index.raw.shape[1], index.raw.dtype)
     projected = borrowed(owned)
     add_projections(index.projections, x.items[: x.size], x.values[: x.size], projected)
-    for t in range(x.size):
-        squared_norm += np.float64(x.values[t]) * np.float64(x.values[t])
-    step_items(index, nodes, coefficients, projected, squared_norm, products)
+    step_items(index, nodes, coefficients, projected, squared_norm(x.values[: x.size]), products)
     keep_alive(owned)
     if _outgrown(index.transform, index.scale[0], index.squared_norms, nodes):
         _refit(index, refitting_of(indexes, layer))

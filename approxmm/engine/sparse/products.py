@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from approxmm._tiles import dot_add_tile, dot_tile, multiply_tile
 from approxmm.compile import compiled, compiled_fast
-from approxmm.engine._tiles import dot_add_tile, dot_tile, multiply_tile
 
 __all__ = ["add_block", "dot_and_add", "dot_lines", "is_wide", "sum_lines", "sum_whole_lines"]
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, cast
 from llvmlite import ir
 from numba import types
 
+from approxmm._vectors import Emitter, counted_loop
 from approxmm.compile import intrinsic
-from approxmm.engine._vectors import Emitter, counted_loop
 
 __all__ = ["add_outer_tile", "dot_add_tile", "dot_tile", "multiply_tile"]
 
