@@ -18,20 +18,11 @@ from approxmm.engine.sparse.memory import DELTA, VALUES, Memory, part
 from approxmm.engine.sparse.units import list_input
 from approxmm.engine.steps import StepRange
 from approxmm.engine.team import Team, barrier, share
-from approxmm.prefetch import prefetch
 from approxmm.random import Key, Stream
 
 __all__ = ["walk_batches", "walk_examples"]
 
 _SELECT = Stream.SELECT
-
-
-@compiled
-def _fetch(x: np.ndarray, row: int) -> None:
-    """Ask for an example: by the time of its step it is in the cache."""
-    width = x.shape[1]
-    for i in range(0, width, 64 // x.itemsize):
-        prefetch(x, row * width + i)
 
 
 @compiled
@@ -81,8 +72,6 @@ def walk_examples(
         since = start(now % TIMED == 0)
         key = Key(seed, _SELECT, now, 0, 0)
         list_input(x[row], memory, rank, layout)
-        if s + size < steps.stop:
-            _fetch(x, steps.order[s + size])
         for k in range(depth):
             since = forward_layer(plan, k, params, layout, activation, state, key, memory, rank, rank, ledger, since)
         scores, delta = part(memory.real, VALUES, rank, layout, depth), part(memory.real, DELTA, rank, layout, depth)
