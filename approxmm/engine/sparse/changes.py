@@ -74,7 +74,7 @@ def _add_to_rows(
     W, nodes = weights_of(params, layout, k), items_of(memory, slot, layout, k + 1)
     scaled = times_rate(values, rate, memory.lines_real[SCALE, rank])
     if is_wide(nodes.size, whole.size):
-        dot_and_add(W, items, whole, scaled, back)
+        dot_and_add(W, items, nodes, whole, scaled, back)
         return
     delta = listed(memory, DELTA, slot, layout, k + 1)
     dot_lines(W, items, nodes, delta, whole, back)
