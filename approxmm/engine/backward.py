@@ -15,6 +15,7 @@ from approxmm.activations import slope
 from approxmm.compile import compiled
 from approxmm.engine.dense import dot_rows
 from approxmm.engine.layout import Layout, units_of, weights_of
+from approxmm.engine.ledger import BACKWARD, UPDATE, Ledger, mark
 from approxmm.engine.normalising import normalise_gradient
 from approxmm.engine.optimizers import adds_directly, kept, update
 from approxmm.engine.team import Team, barrier, share
@@ -183,8 +184,10 @@ def backward(
     slots: np.ndarray,
     rate: float,
     step: int,
+    ledger: Ledger,
+    since: float,
     team: Team,
-) -> None:
+) -> float:
     """Turn ∂loss/∂z_L (in `work.delta`) into gradients, layer by layer, and step the parameters by them.
 
     The draws are those of the last `forward`; all threads of the team call it.
@@ -198,6 +201,15 @@ def backward(
         Learning rate.
     step : int
         Number of this step, from 1.
+    ledger : Ledger
+        Phases are timed here.
+    since : float
+        From `start`.
+
+    Returns
+    -------
+    float
+        The time of the last mark.
     """
     batch, depth = x.shape[0], layout.weight_at.size
     scratch = work.scratch[team.rank]
@@ -216,9 +228,14 @@ def backward(
             end = min(stop, top + height)
             if k > 0:
                 _send_back(E, W, k, inner[0], work, into, top, end)
+            since = mark(ledger, team.rank, BACKWARD, since)
             update_weights(optimizer, params, slots, layout.weight_at[k], A, D, chosen, top, end, rate, step, scratch)
+            since = mark(ledger, team.rank, UPDATE, since)
         if k > 0:
             _through_activation(k - 1, batch, layout, activation, sampling, work, first, stop, team)
+            since = mark(ledger, team.rank, BACKWARD, since)
         first, stop = share(team, W.shape[1], _BLOCK)
         _step_bias(optimizer, params, slots, layout.bias_at[k], D, first, stop, rate, step, scratch)
         barrier(team)
+        since = mark(ledger, team.rank, UPDATE, since)
+    return since

@@ -11,6 +11,7 @@ from approxmm.activations import Activation, get_activation
 from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import bias_of, flatten, make_layout, unflatten, units_of, weights_of
+from approxmm.engine.ledger import make_ledger
 from approxmm.engine.losses import evaluate, target_memory, target_rows
 from approxmm.engine.optimizers import Collect, slot_count
 from approxmm.engine.recipe import Recipe
@@ -18,6 +19,7 @@ from approxmm.engine.steps import StepRange, train_steps
 from approxmm.engine.team import ALONE, Team, make_teams
 from approxmm.engine.workspace import Sampling, make_workspace
 from approxmm.errors import InputError
+from approxmm.methods.contract import Cost
 from approxmm.methods.exact import ExactState
 from approxmm.network import Network
 from approxmm.random import Key, Stream, generator, make_key
@@ -58,7 +60,8 @@ class Session:
             [bias_of(self.params, self.layout, k) for k in hidden],
             make_key(self.seed, Stream.BUILD, layer=1),
         )
-        self.active = np.zeros(network.depth)
+        self.ledger = make_ledger(self.threads, network.depth)
+        self._aside = make_ledger(1, network.depth)  # for passes that are no steps
 
     @property
     def depth(self) -> int:
@@ -76,6 +79,14 @@ class Session:
             **self.recipe.draws(),
             normalise=self.normalise == "rms",
         )
+
+    def statement(self, k: int, steps: int, examples: int) -> Cost:
+        """Return what steps cost in sampled layer k besides its products, by the method's own statement.
+
+        The products in it are not those that were counted.
+        """
+        each = self.method.cost(self.batch, int(self.layout.widths[k]), int(self.layout.widths[k + 1]))
+        return Cost(each.product * steps, each.selection * self.recipe.draw_count * steps, each.upkeep * steps)
 
     def network(self) -> Network:
         """Return a copy of the present parameters as a network."""
@@ -118,7 +129,7 @@ class Session:
             self.seed,
             self.work,
             losses,
-            self.active,
+            self.ledger,
             team,
         )
         return taken
@@ -134,7 +145,7 @@ class Session:
         key, sampling = Key(self.seed, Stream.PROBE, item, 0, 0), self.sampling(sampled)
         # An exact pass never asks the method: the same compiled code serves all methods.
         state = self.state if sampling.layers else ExactState()
-        forward(x, params, self.layout, self.phi, state, sampling, key, self.work, ALONE)
+        forward(x, params, self.layout, self.phi, state, sampling, key, self.work, self._aside, 0.0, ALONE)
         return [
             (units_of(self.work.pre, self.layout, k, len(x)), units_of(self.work.out, self.layout, k, len(x)))
             for k in range(self.depth)
@@ -157,7 +168,7 @@ class Session:
         evaluate(self.loss, scores, target_rows(self.loss, y, self.dtype), delta)
         result = np.empty((1, self.params.size), dtype=self.dtype)
         way = (self.params, self.layout, self.phi, self.sampling(sampled), self.work)
-        backward(x, *way, Collect(), result, 1.0, 1, ALONE)
+        backward(x, *way, Collect(), result, 1.0, 1, self._aside, 0.0, ALONE)
         flat: np.ndarray = result[0]
         return flat
 

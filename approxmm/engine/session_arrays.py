@@ -13,12 +13,12 @@ from approxmm.errors import DataError
 __all__ = ["held_bytes", "model_arrays", "restore_arrays", "session_arrays"]
 
 
-_NUMBERS = ("params", "slots", "active")  # a method's state may hold NaN for what is not set
+_NUMBERS = ("params", "slots")  # a method's state may hold NaN for what is not set
 
 
 def session_arrays(session: Session) -> dict[str, np.ndarray]:
-    """Return the arrays themselves (no copies): parameters, the optimiser's memory, counts, the method's state."""
-    own = {"params": session.params, "slots": session.slots, "active": session.active}
+    """Return the arrays themselves (no copies): parameters, the optimiser's memory, the method's state."""
+    own = {"params": session.params, "slots": session.slots}
     return own | dict(_arrays_in(session.state, "state"))
 
 

@@ -178,7 +178,7 @@ class _Training:
         run, session, at = self.run, self.session, self.run.at
         kept = {"best": run.best, "good": run.good}.get(which)
         place = {"epoch": kept.epoch, "step": kept.step} if kept else {"epoch": at.epoch, "step": at.taken}
-        counts = count_multiplications(session, at.taken)
+        counts = count_multiplications(session, at)
         confusion, validation = self._evaluated("test"), self._evaluated("validation")
         return TrainingResult(
             status=run.status,
@@ -196,7 +196,7 @@ class _Training:
             examples_per_second=at.timed / at.seconds if at.seconds else 0.0,
             multiplications_fraction=_fraction(counts),
             multiplications=counts,
-            active_fractions=active_fractions(session, at.taken),
+            active_fractions=active_fractions(session, at),
             phase_seconds=seconds_by_phase(session, at.seconds) | run.seconds,
             memory=memory_by_part(session),
             peak_memory_mb=peak_memory_mb(),
