@@ -146,6 +146,22 @@ def test_contents_that_do_not_fit_are_data_errors(
         resumed(digits, rewritten(file, tmp_path / "changed.npz", **changes))
 
 
+def test_a_methods_state_is_checked_by_the_method(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("approxmm.engine.run.Run.train", lambda run: "interrupted")  # nothing is compiled for training
+    monkeypatch.setattr("approxmm.engine.session.Session.predict", lambda self, x, sampled=False: np.zeros(len(x), int))
+    settings: dict[str, Any] = {**SMALL, "checkpoint": tmp_path / "run.npz"}
+    train(digits, get_method("alsh", 0.3), **settings)
+    train(digits, get_method("alsh", 0.3), **settings, resume=True)
+    items = read_checkpoint(tmp_path / "run.npz").arrays["session.state.indexes.short.flat"].copy()
+    items[3] = 10**9
+    rewritten(tmp_path / "run.npz", tmp_path / "crafted.npz", session_state_indexes_short_flat=items)
+    settings["checkpoint"] = tmp_path / "crafted.npz"
+    with pytest.raises(DataError, match=r"crafted\.npz is damaged: array 'state\.indexes .*items'"):
+        train(digits, get_method("alsh", 0.3), **settings, resume=True)
+
+
 def test_hostile_files_are_refused(file: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(file) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
