@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from approxmm.engine.allowance import batch_bytes
 from approxmm.engine.ledger import KEPT, PHASES
 from approxmm.engine.loop import Position
 from approxmm.engine.session import Session
@@ -96,11 +97,16 @@ def memory_by_part(session: Session) -> dict[str, float]:
     dict
         ``parameters``, ``optimizer`` (its memory), ``batch`` (its inputs, and pre-activation, output and error of every
         unit), ``index`` (the method's state: tables, norms, bases), ``total`` of all arrays that the session holds, and
-        ``ratio``: all but the index, over parameters, optimiser and batch. The examples are not counted.
+        ``ratio``: all but the index, over parameters, optimiser and batch.
+
+    Notes
+    -----
+    That is what is held while steps are taken. Not counted: the examples; the network that a run starts from, which is
+    let go before the first step if nobody else holds it; and, for a moment where nodes are sampled on the per-example
+    path, a copy of one layer's weights, which lie node by node between evaluations and are turned around for these.
     """
     held = held_bytes(session)
-    inputs, units = int(session.layout.widths[0]), int(session.layout.unit_at[-1])
-    batch = session.batch * (inputs + 3 * units) * session.dtype.itemsize
+    batch = batch_bytes(session.layout, session.batch, session.dtype.itemsize)
     needed = session.params.nbytes + session.slots.nbytes + batch
     total, index = sum(held.values()), held.get("state", 0)
     return {

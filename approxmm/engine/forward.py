@@ -96,8 +96,7 @@ def _draw_masks(
     batch: int,
 ) -> None:
     """Draw the masks of example b's outputs of layer k."""
-    own = work.active_count.size + rank
-    index, scale = work.active_index[own], work.active_scale[own]
+    index, scale = work.active_index[rank], work.active_scale[rank]
     for draw in range(work.mask.shape[0]):
         mask = units_of(work.mask[draw], layout, k, batch)[b]
         count = select(state, k, read, _for_draw(key, draw, b), index, scale)

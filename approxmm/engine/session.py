@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from approxmm.activations import Activation, get_activation
+from approxmm.engine.allowance import batch_bytes, rows_within
 from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import bias_of, flatten, make_layout, unflatten, units_of, weights_of
@@ -17,7 +18,7 @@ from approxmm.engine.optimizers import Collect, slot_count
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.steps import StepRange, train_steps
 from approxmm.engine.team import ALONE, Team, make_teams
-from approxmm.engine.workspace import Sampling, make_workspace
+from approxmm.engine.workspace import Sampling, Workspace, make_workspace
 from approxmm.errors import InputError
 from approxmm.methods.contract import Cost
 from approxmm.methods.exact import ExactState
@@ -26,7 +27,7 @@ from approxmm.random import Key, Stream, generator, make_key
 
 __all__ = ["Session"]
 
-_BLOCK = 64  # examples that are evaluated together, if a step has no more
+_AT_ONCE = 1 << 16  # numbers that are looked at together, so that no array of answers is as long as the parameters
 
 
 class Session:
@@ -52,8 +53,7 @@ class Session:
         self.params = flatten(network, self.dtype)
         self.slots = np.zeros((slot_count(self.optimizer), size), dtype=self.dtype)
         self.sampled_layers = 0 if self.method.claims.exact else network.depth - 1
-        targets = target_memory(self.loss, max(self.batch, _BLOCK), network.widths[-1], self.dtype)
-        self.work = make_workspace(self.layout, targets, self.dtype, self.sampling(), self.threads)
+        self.work = self._workspace(self._rows(), self.threads)
         hidden = range(network.depth - 1)
         self.state = self.method.prepare(
             [weights_of(self.params, self.layout, k) for k in hidden],
@@ -62,6 +62,29 @@ class Session:
         )
         self.ledger = make_ledger(self.threads, network.depth)
         self._aside = make_ledger(1, network.depth)  # for passes that are no steps
+
+    def _workspace(self, rows: int, threads: int) -> Workspace:
+        targets = target_memory(self.loss, rows, int(self.layout.widths[-1]), self.dtype)
+        return make_workspace(self.layout, targets, self.dtype, self.sampling(), threads)
+
+    def _rows(self) -> int:
+        """Return how many examples the workspace holds; the same for any number of threads.
+
+        No result of an exact pass depends on it, bit for bit: every element is summed in one order.
+        """
+        parameters = self.params.nbytes + self.slots.nbytes
+        needed = parameters + batch_bytes(self.layout, self.batch, self.dtype.itemsize)
+        held = parameters + self.step_bytes()
+        return rows_within(needed, held, self.together, lambda rows: self._workspace(rows, 1))
+
+    @property
+    def together(self) -> int:
+        """Examples of a step whose products the workspace is for."""
+        return self.batch
+
+    def step_bytes(self) -> int:
+        """Return the bytes that steps of one thread take besides the workspace."""
+        return 0
 
     @property
     def depth(self) -> int:
@@ -88,9 +111,9 @@ class Session:
         each = self.method.cost(self.batch, int(self.layout.widths[k]), int(self.layout.widths[k + 1]))
         return Cost(each.product * steps, each.selection * self.recipe.draw_count * steps, each.upkeep * steps)
 
-    def network(self) -> Network:
-        """Return a copy of the present parameters as a network."""
-        return unflatten(self.params, self.layout, self.activation_name, self.normalise)
+    def network(self, copy: bool = True) -> Network:
+        """Return the present parameters as a network: copies, or views, which hold as long as nobody trains on."""
+        return unflatten(self.params, self.layout, self.activation_name, self.normalise, copy)
 
     def epoch_order(self, examples: int, epoch: int) -> np.ndarray:
         """Return the order of examples in `epoch` (from 0): a function of seed and epoch alone."""
@@ -173,8 +196,8 @@ class Session:
         return flat
 
     def blocks(self, x: np.ndarray, size: int | None = None) -> Iterator[slice]:
-        """Yield slices of `x` of the batch size, or of another one."""
-        size = size or self.batch
+        """Yield slices of `x` of the batch size (or of what the workspace holds), or of another one."""
+        size = size or min(self.batch, len(self.work.rows))
         for start in range(0, len(x), size):
             yield slice(start, min(start + size, len(x)))
 
@@ -197,6 +220,11 @@ class Session:
             met = weights_of(params, self.layout, k + 1 if claims.side == "output" else k)
             met *= mean[:, None].astype(self.dtype)
         return params
+
+    def finite(self) -> bool:
+        """Return whether all parameters are finite."""
+        params = self.params
+        return all(np.isfinite(params[at : at + _AT_ONCE]).all() for at in range(0, params.size, _AT_ONCE))
 
     def predict(self, x: np.ndarray, sampled: bool = False) -> np.ndarray:
         """Return the predicted class of each row, (B,) int64, by exact products or by the training's sampled path."""

@@ -13,7 +13,6 @@ from sklearn.metrics import confusion_matrix
 from approxmm.data import load_data
 from approxmm.data.dataset import Dataset, Split
 from approxmm.engine import PRESETS, Adam, Hooks, Plan, Recipe, Run, TrainingResult, get_preset, preset, train
-from approxmm.engine.accounting import memory_by_part
 from approxmm.engine.arguments import plain_settings, train_arguments
 from approxmm.engine.curves import Curves
 from approxmm.engine.ledger import PHASES
@@ -171,15 +170,6 @@ def test_multiplications_are_counted_by_product(digits: Dataset) -> None:
     expected = 1259 * (layers[0] * shares[0] + layers[1] * shares[1] + layers[2])
     assert done["weight_gradient"] == pytest.approx(expected, rel=1e-12)
     assert half.multiplications_fraction == sum(done.values()) / sum(half.multiplications["dense"].values())
-
-
-def test_memory_of_a_wide_network_is_little_more_than_it_needs() -> None:
-    session = Session(Network.random([784, 1000, 1000, 10]), Recipe(Exact()))
-    memory = memory_by_part(session)
-    assert memory["parameters"] == 4 * (784 * 1000 + 1000 + 1000 * 1000 + 1000 + 10_000 + 10)
-    assert memory["optimizer"] == 2 * memory["parameters"]
-    assert memory["index"] == 0
-    assert 1.0 <= memory["ratio"] <= 1.3
 
 
 def broken(data: Dataset, **parts: tuple[Any, Any]) -> Dataset:

@@ -92,6 +92,18 @@ def test_two_paths_agree_on_the_same_draws(method: str, more: dict[str, Any]) ->
     assert all(np.abs(W - V).max() > 1e-4 for W, V in zip(mine[0].network().weights, start.weights, strict=True))
 
 
+@pytest.mark.parametrize("normalise", ["none", "rms"])
+def test_scores_do_not_depend_on_how_many_examples_are_evaluated_together(normalise: str) -> None:
+    session, _ = run("minibatch", law("dropout"), batch=6, normalise=normalise)
+    x, _ = examples()
+    scores = []
+    for rows in (1, 4, 7, 25, EXAMPLES):
+        session.work = session._workspace(rows, 1)
+        scores.append(session.scores(x))
+        np.testing.assert_array_equal(scores[0], scores[-1])
+    assert np.abs(scores[0]).max() > 0.1
+
+
 def test_full_budget_is_exact_training() -> None:
     assert_same(run("per_example", law("dropout", 1.0)), run("minibatch", law("exact")), 1e-12)
 

@@ -12,7 +12,7 @@ from approxmm.engine.losses import target_rows
 from approxmm.engine.optimizers import Sgd
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
-from approxmm.engine.sparse.memory import make_memory
+from approxmm.engine.sparse.memory import Memory, make_memory
 from approxmm.engine.sparse.plan import ByNode, ByRow, Plan
 from approxmm.engine.sparse.walk import walk_batches, walk_examples
 from approxmm.engine.steps import StepRange
@@ -44,9 +44,19 @@ class ExampleSession(Session):
         self.plan = self._plan(network.normalise == "rms")
         # A step of one example is one thread's work.
         self.walkers = self.threads if recipe.asynchronous or self.batch > 1 else 1
-        slots = self.batch if self.batch > 1 else self.walkers
-        self.memory = make_memory(self.layout, self.dtype, slots, self.walkers, len(self.slots))
+        self.memory = self._memory(self.walkers)
         self.ledger = make_ledger(self.walkers, self.depth)
+
+    together = 1  # the workspace is for evaluation only
+
+    def step_bytes(self) -> int:
+        """Return the bytes that steps of one thread take besides the workspace: those of the examples' lists."""
+        return sum(array.nbytes for array in self._memory(1))
+
+    def _memory(self, walkers: int) -> Memory:
+        slots = self.batch if self.batch > 1 else walkers
+        items = self.method.claims.side == "inner" and self.sampled_layers > 0
+        return make_memory(self.layout, self.dtype, slots, walkers, len(self.slots), items)
 
     def statement(self, k: int, steps: int, examples: int) -> Cost:
         """Return what steps cost in sampled layer k besides its products, from what was done there."""
