@@ -46,6 +46,9 @@ def result_text(result: TrainingResult, written: dict[str, Path | None]) -> str:
     ]
     lines += [f"validation accuracy: {'; '.join(reached)}"] if reached else []
     lines += [str(profile) for profile in result.profiles[-1:]]
+    if len(result.profiles) > 1:
+        steps = ", ".join(str(profile.settings["step"]) for profile in result.profiles)
+        lines.append(f"compounding was measured after steps {steps}; above is the last, --json gives all")
     lines += [f"{what} written to {path}" for what, path in written.items() if path is not None]
     return "\n".join(lines)
 
