@@ -51,18 +51,21 @@ def make_layout(widths: Sequence[int]) -> tuple[Layout, int]:
 
 def flatten(network: Network, dtype: np.dtype | type) -> np.ndarray:
     """Return all parameters of `network` as one new vector."""
-    parts = []
-    for k, W in enumerate(network.weights, start=1):
-        parts += [W.reshape(-1), network.bias(k)]
-    return np.concatenate(parts).astype(dtype)
+    layout, size = make_layout(network.widths)
+    params = np.empty(size, dtype)  # filled layer by layer: no second copy of them all
+    for k, W in enumerate(network.weights):
+        weights_of(params, layout, k)[...] = W
+        bias_of(params, layout, k)[...] = network.bias(k + 1)
+    return params
 
 
 def unflatten(
-    params: np.ndarray, layout: Layout, activation: str | tuple[str, ...], normalise: str = "none"
+    params: np.ndarray, layout: Layout, activation: str | tuple[str, ...], normalise: str = "none", copy: bool = True
 ) -> Network:
-    """Return a network with copies of the parameters."""
-    weights = tuple(weights_of(params, layout, k).copy() for k in range(len(layout.weight_at)))
-    biases = tuple(bias_of(params, layout, k).copy() for k in range(len(layout.bias_at)))
+    """Return a network with copies of the parameters, or with views of them."""
+    params = params.copy() if copy else params
+    weights = tuple(weights_of(params, layout, k) for k in range(len(layout.weight_at)))
+    biases = tuple(bias_of(params, layout, k) for k in range(len(layout.bias_at)))
     return Network(weights, biases, activation, normalise)
 
 

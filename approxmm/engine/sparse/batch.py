@@ -9,8 +9,8 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, weights_of
+from approxmm.engine.ledger import UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.optimizers import Sgd
-from approxmm.engine.sparse.ledger import UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.memory import (
     BACK,
     DELTA,

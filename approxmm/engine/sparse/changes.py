@@ -13,8 +13,8 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, weights_of
+from approxmm.engine.ledger import UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.optimizers import Sgd
-from approxmm.engine.sparse.ledger import UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.memory import DELTA, LINE, PRODUCT, SCALE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import nodes_of
 from approxmm.engine.sparse.products import add_block, dot_and_add, dot_lines, is_wide

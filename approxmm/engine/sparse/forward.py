@@ -9,7 +9,7 @@ import numpy as np
 from approxmm.compile import compiled, copy_into
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, bias_of, weights_of
-from approxmm.engine.sparse.ledger import FORWARD, SELECT, Ledger, mark
+from approxmm.engine.ledger import FORWARD, KEPT, SELECT, Ledger, mark
 from approxmm.engine.sparse.memory import (
     BACK,
     LINE,
@@ -68,7 +68,6 @@ def _whole_layer(
     line[:] = 0.0
     sum_whole_lines(W, items, values, line)
     ledger.counts[rank, k, 0] += items.size * m
-    ledger.counts[rank, k, 3] += m
     return line
 
 
@@ -115,7 +114,7 @@ def forward_by_node(
     dot_lines(W, index[:count], sent.items[:size], sent.values[:size], sent.dense, products)
     list_units(activation, plan.normalised, index[:count], scale, products, False, bias, memory, slot, layout, k + 1)
     ledger.counts[rank, k, 0] += count * (W.shape[1] if is_wide(size, W.shape[1]) else size)
-    ledger.counts[rank, k, 3] += count
+    ledger.counts[rank, k, KEPT] += count
     return mark(ledger, rank, FORWARD, since)
 
 
@@ -146,6 +145,7 @@ def forward_by_row(
         sent = outputs(memory, slot, layout, k)
         count = select(state, k, sent.dense, here, index, scale)
         choose(index[:count], scale, memory, slot, layout, k)
+        ledger.counts[rank, k, KEPT] += count
         since = mark(ledger, rank, SELECT, since)
     products = _whole_layer(params, layout, k, sampled and plan.inner, memory, slot, rank, ledger)
     bias, count = bias_of(params, layout, k), products.size
@@ -155,6 +155,7 @@ def forward_by_row(
         for j in range(count):
             z[j] = products[j] + bias[j]
         count = select(state, k, z, here, index, scale)
+        ledger.counts[rank, k, KEPT] += count
         since = mark(ledger, rank, SELECT, since)
     else:
         copy_into(index, memory.everything[:count])
