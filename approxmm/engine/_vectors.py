@@ -29,12 +29,14 @@ class Emitter:
     builder : llvmlite IRBuilder
     element : llvmlite type
         ``float`` or ``double``.
+    vector_bytes : int
+        Length of a vector.
     """
 
-    def __init__(self, builder: Any, element: Any) -> None:
+    def __init__(self, builder: Any, element: Any, vector_bytes: int = VECTOR_BYTES) -> None:
         self.builder, self.element = builder, element
         self.size = 4 if isinstance(element, ir.FloatType) else 8
-        self.lanes = VECTOR_BYTES // self.size
+        self.lanes = vector_bytes // self.size
         self.vector = ir.VectorType(element, self.lanes)
         self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
 

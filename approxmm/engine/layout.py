@@ -18,6 +18,8 @@ from approxmm.network import Network
 
 __all__ = ["Layout", "bias_of", "flatten", "make_layout", "unflatten", "units_of", "weights_of"]
 
+_LINE = 64  # bytes of a line of the cache
+
 
 class Layout(NamedTuple):
     """Where each layer's arrays start.
@@ -50,11 +52,15 @@ def make_layout(widths: Sequence[int]) -> tuple[Layout, int]:
 
 
 def flatten(network: Network, dtype: np.dtype | type) -> np.ndarray:
-    """Return all parameters of `network` as one new vector."""
+    """Return all parameters of `network` as one new vector, which begins where a line of the cache does."""
     parts = []
     for k, W in enumerate(network.weights, start=1):
         parts += [W.reshape(-1), network.bias(k)]
-    return np.concatenate(parts).astype(dtype)
+    size, item = sum(part.size for part in parts), np.dtype(dtype).itemsize
+    room = np.empty(size * item + _LINE, np.uint8)
+    start = -room.ctypes.data % _LINE
+    params: np.ndarray = room[start : start + size * item].view(dtype)
+    return np.concatenate(parts, out=params, casting="same_kind")
 
 
 def unflatten(

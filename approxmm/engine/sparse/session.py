@@ -43,7 +43,7 @@ class ExampleSession(Session):
         # A step of one example is one thread's work.
         self.walkers = self.threads if recipe.asynchronous or self.batch > 1 else 1
         slots = self.batch if self.batch > 1 else self.walkers
-        self.memory = make_memory(self.layout, self.dtype, slots, self.walkers, len(self.slots))
+        self.memory = make_memory(self.layout, self.dtype, slots, self.walkers, len(self.slots), self.batch > 1)
         self.ledger = make_ledger(self.walkers, self.depth)
 
     def _plan(self, normalised: bool) -> Plan:
