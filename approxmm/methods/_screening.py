@@ -162,10 +162,18 @@ def follow_subspace_screen(
     basis, projected = matrix_of(flat, at[BASIS]), matrix_of(flat, at[PROJECTED])
     coordinate = np.zeros(projected.shape[0], projected.dtype)
     add_rows(basis, x.items[: x.size], x.values[: x.size], coordinate)
-    for k in range(coordinate.size):
-        row, factor = projected[k], coordinate[k]
+    P, c, whole = projected, coordinate, coordinate.size - coordinate.size % 4
+    for k in range(0, whole, 4):  # four rows a pass: positions and coefficients are read once for them
+        c0, c1, c2, c3 = c[k], c[k + 1], c[k + 2], c[k + 3]
         for i in range(nodes.size):
-            row[np.uint64(nodes[i])] += factor * coefficients[i]
+            j, added = np.uint64(nodes[i]), coefficients[i]
+            P[k, j] += c0 * added
+            P[k + 1, j] += c1 * added
+            P[k + 2, j] += c2 * added
+            P[k + 3, j] += c3 * added
+    for k in range(whole, coordinate.size):
+        for i in range(nodes.size):
+            P[k, np.uint64(nodes[i])] += c[k] * coefficients[i]
 
 
 @follow_node.register(SubspaceScreenState)

@@ -9,10 +9,10 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.engine.layout import Layout, weights_of
 from approxmm.engine.optimizers import adds_directly
+from approxmm.engine.sparse.blocks import add_blocks, dot_blocks
 from approxmm.engine.sparse.ledger import Ledger
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, PRODUCT, SCALE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of
-from approxmm.engine.sparse.products import add_block, dot_lines
 from approxmm.engine.sparse.units import entering, items_of, outputs
 from approxmm.engine.sparse.updates import times_rate
 from approxmm.engine.team import Team, share
@@ -76,7 +76,7 @@ def _add_example(
         stop += lines[l] < high
     scaled = times_rate(u[first:stop], rate, memory.lines_real[SCALE, rank])
     spare = line_of(memory.lines_real, BACK, rank, stop - first)
-    ledger.counts[rank, k, 2] += (stop - first) * add_block(W, lines[first:stop], scaled, columns, whole, spare)
+    ledger.counts[rank, k, 2] += (stop - first) * add_blocks(W, lines[first:stop], scaled, columns, v, whole, spare)
 
 
 @compiled
@@ -121,7 +121,8 @@ def follow_in_turn(
         nodes, products = items_of(memory, b, layout, k + 1), listed(memory, PRODUCT, b, layout, k + 1)
         if not added:
             if b > 0:  # earlier examples may have moved these nodes
-                read = dot_lines(W, nodes, sent.items[: sent.size], sent.dense, products)
+                items, values = sent.items[: sent.size], sent.values[: sent.size]
+                read = dot_blocks(W, nodes, items, values, sent.dense, products)
                 ledger.counts[rank, k, 2] += nodes.size * read
             _add_example(W, layout, k, True, False, memory, b, 0, W.shape[0], rank, ledger, rate)
         follow(state, k, sent, nodes, times_rate(delta, rate, memory.lines_real[SCALE, rank]), products, W.T)

@@ -62,19 +62,18 @@ def _step_rows(
     whole[:] = 0.0
     for q in range(nodes.size):
         whole[nodes[q]] = delta[q]
-    read = written = m
     if adds_directly(optimizer):
         scaled = times_rate(values, rate, memory.lines_real[SCALE, rank])
         if is_wide(nodes.size, m):
             dot_and_add(W, items, whole, scaled, back)
         else:
-            dot_lines(W, items, nodes, whole, back)
-            read = written = add_block(W, items, scaled, nodes, whole, back)
+            dot_lines(W, items, nodes, delta, whole, back)
+            add_block(W, items, scaled, nodes, delta, whole, back)
     else:
-        most, written = lines_at_once(slots, nodes.size, memory.scratch[rank]), nodes.size
+        most = lines_at_once(slots, nodes.size, memory.scratch[rank])
         for first in range(0, items.size, most):
             lines, factors = items[first : first + most], values[first : first + most]
-            read = dot_lines(W, lines, nodes, whole, back[first : first + most])
+            dot_lines(W, lines, nodes, delta, whole, back[first : first + most])
             update_lines(
                 optimizer,
                 params,
@@ -89,8 +88,9 @@ def _step_rows(
                 step,
                 memory.scratch[rank],
             )
-    ledger.counts[rank, k, 1] += items.size * read if k > 0 else 0  # for the first layer nobody asks for it
-    ledger.counts[rank, k, 2] += items.size * written
+    touched = items.size * (m if is_wide(nodes.size, m) else nodes.size)
+    ledger.counts[rank, k, 1] += touched if k > 0 else 0  # for the first layer nobody asks for it
+    ledger.counts[rank, k, 2] += touched
     return back
 
 
@@ -116,20 +116,21 @@ def _step_nodes(
     items, values, delta = sent.items[: sent.size], sent.values[: sent.size], listed(memory, DELTA, slot, layout, k + 1)
     back, scratch = line_of(memory.lines_real, BACK, rank, items.size), memory.scratch[rank]
     if k > 0:
-        line = line_of(memory.lines_real, LINE, rank, W.shape[1])
-        ledger.counts[rank, k, 1] += nodes.size * sum_lines(W, nodes, delta, items, line, back)
+        sum_lines(W, nodes, delta, items, line_of(memory.lines_real, LINE, rank, W.shape[1]), back)
     since = mark(ledger, rank, BACKWARD, since)
+    touched = nodes.size * (W.shape[1] if is_wide(items.size, W.shape[1]) else items.size)
+    ledger.counts[rank, k, 1] += touched if k > 0 else 0
+    ledger.counts[rank, k, 2] += touched
     if adds_directly(optimizer):
         scaled = times_rate(delta, rate, memory.lines_real[SCALE, rank])
         spare = line_of(memory.lines_real, LINE, rank, nodes.size)
-        ledger.counts[rank, k, 2] += nodes.size * add_block(W, nodes, scaled, items, sent.dense, spare)
+        add_block(W, nodes, scaled, items, values, sent.dense, spare)
         since = mark(ledger, rank, UPDATE, since)
         if follows(state):
             follow(state, k, sent, nodes, scaled, listed(memory, PRODUCT, slot, layout, k + 1), W.T)
             since = mark(ledger, rank, UPKEEP, since)
         return since
     most = lines_at_once(slots, items.size, scratch)
-    ledger.counts[rank, k, 2] += nodes.size * items.size
     for first in range(0, nodes.size, most):
         lines = nodes[first : first + most]
         changes = update_lines(

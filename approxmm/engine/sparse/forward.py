@@ -9,6 +9,7 @@ import numpy as np
 from approxmm.compile import compiled, copy_into
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, bias_of, weights_of
+from approxmm.engine.sparse.blocks import dot_blocks
 from approxmm.engine.sparse.ledger import FORWARD, SELECT, Ledger, mark
 from approxmm.engine.sparse.memory import (
     BACK,
@@ -21,7 +22,7 @@ from approxmm.engine.sparse.memory import (
     part,
 )
 from approxmm.engine.sparse.plan import ByNode, ByRow, nodes_of
-from approxmm.engine.sparse.products import dot_lines, sum_whole_lines
+from approxmm.engine.sparse.products import sum_whole_lines
 from approxmm.engine.sparse.scoring import select_nodes
 from approxmm.engine.sparse.units import choose, entering, items_of, list_units, outputs
 from approxmm.methods.operations import SparseVector, select
@@ -114,7 +115,8 @@ def forward_by_node(
     count = select_nodes(state, k, seen, here, bias.size, memory, slot, index, scale)
     since = mark(ledger, rank, SELECT, since)
     products = line_of(memory.lines_real, LINE, rank, count)
-    ledger.counts[rank, k, 0] += count * dot_lines(W, index[:count], sent.items[: sent.size], sent.dense, products)
+    items, values = sent.items[: sent.size], sent.values[: sent.size]
+    ledger.counts[rank, k, 0] += count * dot_blocks(W, index[:count], items, values, sent.dense, products)
     list_units(activation, plan.normalised, index[:count], scale, products, False, bias, memory, slot, layout, k + 1)
     ledger.counts[rank, k, 3] += count
     return mark(ledger, rank, FORWARD, since)

@@ -1,84 +1,66 @@
 """Products with a block of a weight matrix: some of its lines, some of its columns.
 
 A line is what lies contiguously in memory: a node's weights, or an input's. Where many columns of a line are wanted
-the whole line is read, otherwise the blocks of neighbours that hold a wanted one: vectors of numbers most of which are
-multiplied by 0 are read sooner than single numbers are gathered.
+the whole line is read, in vectors; otherwise single elements are gathered.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from approxmm.compile import compiled
-from approxmm.engine._block_tiles import BLOCK_BYTES, block_add_tile, block_dot_tile, block_sum_tile
+from approxmm.compile import compiled, compiled_fast
 from approxmm.engine._tiles import dot_add_tile, dot_tile, multiply_tile
 
 __all__ = ["add_block", "dot_and_add", "dot_lines", "is_wide", "sum_lines", "sum_whole_lines"]
 
-_MANY = 10  # of so many columns one is wanted, at random: then 57 % of the blocks of float32 are read
+_GATHER_COST = 10  # elements of a line that are read in vectors in the time of a gathered one
 _BLOCK = 8  # lines whose sum is formed together: as many streams as the memory's prefetcher follows
 _SUM_8, _SUM_1 = multiply_tile(1, 8, False), multiply_tile(1, 1, True)
 _DOT_4, _DOT_1 = dot_tile(1, 4, ahead=True), dot_tile(1, 1)
 _DOT_ADD_4, _DOT_ADD_1 = dot_add_tile(4), dot_add_tile(1)
-_SOME_DOT_4, _SOME_DOT_1 = block_dot_tile(4), block_dot_tile(1)
-_SOME_SUM_4, _SOME_SUM_1 = block_sum_tile(4), block_sum_tile(1)
-_SOME_ADD_4, _SOME_ADD_1 = block_add_tile(4), block_add_tile(1)
 
 
 @compiled
 def is_wide(size: int, width: int) -> bool:
-    """Return whether so many columns leave few blocks of a line out."""
-    return size * _MANY > width
+    """Return whether so many of a line's elements are reached sooner by reading the whole line."""
+    return size * _GATHER_COST > width
 
 
-@compiled
-def _list_blocks(columns: np.ndarray, W: np.ndarray) -> np.ndarray:
-    """Return the first columns of the whole blocks that hold any of `columns`, which increase."""
-    lanes, count, last = BLOCK_BYTES // W.itemsize, 0, -1
-    blocks = np.empty(W.shape[1] // lanes + 1, np.int64)
+@compiled_fast
+def _gathered_dot(line: np.ndarray, columns: np.ndarray, v: np.ndarray) -> float:
+    total: float = line.dtype.type(0.0)
     for q in range(columns.size):
-        block = columns[q] & -lanes
-        count += block != last
-        blocks[count - 1] = last = block
-    count -= count > 0 and last + lanes > W.shape[1]
-    return blocks[:count]
+        total += v[q] * line[np.uint64(columns[q])]
+    return total
 
 
 @compiled
-def _reached(blocks: np.ndarray, W: np.ndarray) -> int:
-    """Return how many columns the tiles read: the blocks' and those after the last whole block."""
-    lanes = BLOCK_BYTES // W.itemsize
-    count: int = blocks.size * lanes + W.shape[1] % lanes
-    return count
-
-
-@compiled
-def dot_lines(W: np.ndarray, lines: np.ndarray, columns: np.ndarray, whole: np.ndarray, out: np.ndarray) -> int:
-    """Write W[lines[l]] · whole to out[l]; return how many columns of each line were read.
+def dot_lines(
+    W: np.ndarray, lines: np.ndarray, columns: np.ndarray, v: np.ndarray, whole: np.ndarray, out: np.ndarray
+) -> None:
+    """Write Σ_q W[lines[l], columns[q]] v[q] to out[l].
 
     Parameters
     ----------
     W : (lines, width) float array
     lines, columns : int64 arrays
         Increasing.
+    v : float array
+        As long as `columns`.
     whole : (width,) float array
-        Zeros but at `columns`.
+        `v` at its places, zeros elsewhere.
     out : float array
         As long as `lines`; written.
     """
-    fours = lines.size - lines.size % 4
     if is_wide(columns.size, W.shape[1]):
+        fours = lines.size - lines.size % 4
         for first in range(0, fours, 4):
             _DOT_4(out, whole, W, lines, 0, first, lines.size)
         for first in range(fours, lines.size):
             _DOT_1(out, whole, W, lines, 0, first, lines.size)
-        return W.shape[1]
-    blocks = _list_blocks(columns, W)
-    for first in range(0, fours, 4):
-        _SOME_DOT_4(W, lines, blocks, whole, out, blocks.size, first)
-    for first in range(fours, lines.size):
-        _SOME_DOT_1(W, lines, blocks, whole, out, blocks.size, first)
-    return _reached(blocks, W)
+        return
+    for l in range(lines.size):  # noqa: E741
+        out[l] = _gathered_dot(W[lines[l]], columns, v)
 
 
 @compiled
@@ -98,8 +80,8 @@ def sum_whole_lines(W: np.ndarray, lines: np.ndarray, u: np.ndarray, out: np.nda
 @compiled
 def sum_lines(
     W: np.ndarray, lines: np.ndarray, u: np.ndarray, columns: np.ndarray, scratch: np.ndarray, out: np.ndarray
-) -> int:
-    """Write Σ_l u[l] W[lines[l], columns[q]] to out[q]; return how many columns of each line were read.
+) -> None:
+    """Write Σ_l u[l] W[lines[l], columns[q]] to out[q].
 
     Parameters
     ----------
@@ -112,20 +94,18 @@ def sum_lines(
     out : float array
         As long as `columns`; written.
     """
-    scratch[:] = 0.0
-    read = W.shape[1]
-    if is_wide(columns.size, read):
+    width = W.shape[1]
+    if is_wide(columns.size, width):
+        scratch[:] = 0.0
         sum_whole_lines(W, lines, u, scratch)
-    else:
-        blocks, fours = _list_blocks(columns, W), lines.size - lines.size % 4
-        for first in range(0, fours, 4):
-            _SOME_SUM_4(W, lines, blocks, u, scratch, blocks.size, first)
-        for first in range(fours, lines.size):
-            _SOME_SUM_1(W, lines, blocks, u, scratch, blocks.size, first)
-        read = _reached(blocks, W)
-    for q in range(columns.size):
-        out[q] = scratch[columns[q]]
-    return read
+        for q in range(columns.size):
+            out[q] = scratch[columns[q]]
+        return
+    out[:] = 0.0
+    for l in range(lines.size):  # noqa: E741
+        line, factor = W[lines[l]], u[l]
+        for q in range(columns.size):
+            out[q] += factor * line[np.uint64(columns[q])]
 
 
 @compiled
@@ -144,19 +124,18 @@ def add_block(
     lines: np.ndarray,
     u: np.ndarray,
     columns: np.ndarray,
+    v: np.ndarray,
     whole: np.ndarray,
     scratch: np.ndarray,
-) -> int:
-    """Add u[l] · whole to W[lines[l]]; return how many columns of each line were read.
+) -> None:
+    """Add u[l] v[q] to W[lines[l], columns[q]].
 
     Parameters are those of `dot_lines` and `sum_lines`, but that `scratch` is as long as `lines`.
     """
     if is_wide(columns.size, W.shape[1]):
         dot_and_add(W, lines, whole, u, scratch)
-        return W.shape[1]
-    blocks, fours = _list_blocks(columns, W), lines.size - lines.size % 4
-    for first in range(0, fours, 4):
-        _SOME_ADD_4(W, lines, blocks, u, whole, blocks.size, first)
-    for first in range(fours, lines.size):
-        _SOME_ADD_1(W, lines, blocks, u, whole, blocks.size, first)
-    return _reached(blocks, W)
+        return
+    for l in range(lines.size):  # noqa: E741
+        line, factor = W[lines[l]], u[l]
+        for q in range(columns.size):
+            line[np.uint64(columns[q])] += factor * v[q]
