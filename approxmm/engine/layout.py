@@ -18,6 +18,8 @@ from approxmm.network import Network
 
 __all__ = ["Layout", "bias_of", "flatten", "make_layout", "unflatten", "units_of", "weights_of"]
 
+_LINE = 64  # bytes of a line of the cache
+
 
 class Layout(NamedTuple):
     """Where each layer's arrays start.
@@ -50,10 +52,13 @@ def make_layout(widths: Sequence[int]) -> tuple[Layout, int]:
 
 
 def flatten(network: Network, dtype: np.dtype | type) -> np.ndarray:
-    """Return all parameters of `network` as one new vector."""
+    """Return all parameters of `network` as one new vector, which begins where a line of the cache does."""
     layout, size = make_layout(network.widths)
-    params = np.empty(size, dtype)  # filled layer by layer: no second copy of them all
-    for k, W in enumerate(network.weights):
+    item = np.dtype(dtype).itemsize
+    room = np.empty(size * item + _LINE, np.uint8)
+    start = -room.ctypes.data % _LINE
+    params: np.ndarray = room[start : start + size * item].view(dtype)
+    for k, W in enumerate(network.weights):  # layer by layer: no second copy of them all
         weights_of(params, layout, k)[...] = W
         bias_of(params, layout, k)[...] = network.bias(k + 1)
     return params

@@ -86,7 +86,7 @@ def _add_signs(
 
 
 @inlined
-def add_projections(projections: Projections, index: Ints, value: Floats, out: Floats) -> None:
+def add_projections(projections: Projections, index: npt.NDArray[np.int64], value: Floats, out: Floats) -> None:
     """Add the projections of a (pooled) vector, given by its non-zeros, to `out` (width,)."""
     if projections.by_coordinate.shape[0] > 0:
         add_rows(projections.by_coordinate, index, value, out)

@@ -10,6 +10,7 @@ from approxmm.compile import compiled, copy_into
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, bias_of, weights_of
 from approxmm.engine.ledger import FORWARD, KEPT, SELECT, Ledger, mark
+from approxmm.engine.sparse.blocks import dot_blocks
 from approxmm.engine.sparse.memory import (
     BACK,
     LINE,
@@ -21,9 +22,10 @@ from approxmm.engine.sparse.memory import (
     part,
 )
 from approxmm.engine.sparse.plan import ByNode, ByRow, nodes_of
-from approxmm.engine.sparse.products import dot_lines, is_wide, sum_whole_lines
+from approxmm.engine.sparse.products import sum_whole_lines
+from approxmm.engine.sparse.scoring import select_nodes
 from approxmm.engine.sparse.units import choose, entering, items_of, list_units, outputs
-from approxmm.methods.operations import SparseVector, select, select_sparse
+from approxmm.methods.operations import SparseVector, select
 from approxmm.random import Key
 
 __all__ = ["forward_layer"]
@@ -108,12 +110,13 @@ def forward_by_node(
     # A law that reads nothing is given as many numbers as there are nodes.
     read = sent.dense if plan.reads_input else memory.lines_real[SCALE, rank, : bias.size]
     here = Key(key.seed, key.stream, key.step, k + 1, key.item)
-    count = select_sparse(state, k, SparseVector(read, sent.items, sent.values, sent.size), here, index, scale)
+    seen = SparseVector(read, sent.items, sent.values, sent.size)
+    count = select_nodes(state, k, seen, here, bias.size, memory, slot, index, scale)
     since = mark(ledger, rank, SELECT, since)
-    products, size = line_of(memory.lines_real, LINE, rank, count), sent.size
-    dot_lines(W, index[:count], sent.items[:size], sent.values[:size], sent.dense, products)
+    products = line_of(memory.lines_real, LINE, rank, count)
+    items, values = sent.items[: sent.size], sent.values[: sent.size]
+    ledger.counts[rank, k, 0] += count * dot_blocks(W, index[:count], items, values, sent.dense, products)
     list_units(activation, plan.normalised, index[:count], scale, products, False, bias, memory, slot, layout, k + 1)
-    ledger.counts[rank, k, 0] += count * (W.shape[1] if is_wide(size, W.shape[1]) else size)
     ledger.counts[rank, k, KEPT] += count
     return mark(ledger, rank, FORWARD, since)
 

@@ -66,6 +66,8 @@ class Memory(NamedTuple):
         Each thread's copies of scattered parameters.
     everything : (widest,) int64
         0, 1, 2, …
+    scores : float array
+        All nodes' scores in one layer, example by example, for laws that score a batch; nothing for single examples.
     """
 
     whole: np.ndarray
@@ -77,14 +79,22 @@ class Memory(NamedTuple):
     lines_real: np.ndarray
     scratch: np.ndarray
     everything: np.ndarray
+    scores: np.ndarray
 
 
 def make_memory(
-    layout: Layout, dtype: np.dtype | type, slots: int, threads: int, kept: int, inner: bool = True
+    layout: Layout,
+    dtype: np.dtype | type,
+    slots: int,
+    threads: int,
+    kept: int,
+    *,
+    inner: bool = True,
+    together: bool = False,
 ) -> Memory:
     """Return the memory for so many examples at once, threads, and vectors that the optimiser keeps.
 
-    Without `inner`, no products may be sampled on their inner side.
+    Without `inner`, no products may be sampled on their inner side; `together` are the examples of a batch.
     """
     units, widest, depth = int(layout.widths.sum()), int(layout.widths.max()), len(layout.weight_at)
     return Memory(
@@ -97,6 +107,7 @@ def make_memory(
         lines_real=np.zeros((3, threads, widest), dtype=dtype),
         scratch=np.zeros((threads, (2 + kept) * max(widest, _TOGETHER)), dtype=dtype),
         everything=np.arange(widest, dtype=np.int64),
+        scores=np.zeros(slots * widest if together else 0, dtype=dtype),
     )
 
 
