@@ -55,7 +55,7 @@ def _emit_word_from(typing: Any, values: Any, start: Any, limit: Any) -> Any:
     return types.uint64(values, types.intp, values.dtype), emit
 
 
-def _word_from(values: np.ndarray, start: int, limit: float) -> np.uint64:
+def _word_from(values: np.ndarray, start: int, limit: float) -> Any:
     """Return the set of the 64 positions from `start` on whose value is not below `limit`, counted from `start`."""
     return np.packbits(values[start : start + 64] >= limit, bitorder="little").view(np.uint64)[0]
 

@@ -107,7 +107,7 @@ def squared_norm(value: Floats) -> float:
 def hash_listed(
     projections: Projections,
     transform: Transform,
-    index: Ints,
+    index: npt.NDArray[np.int64],
     value: Floats,
     out: Floats,
     codes: npt.NDArray[np.int64],

@@ -103,7 +103,6 @@ def _step_bias(
     return touched[:count]
 
 
-@compiled
 @generic
 def _step_lines(
     optimizer: Any,
