@@ -11,7 +11,7 @@ from approxmm.reporting.canvas import drawing, save
 from approxmm.reporting.fig_accuracy import draw_accuracy
 from approxmm.reporting.fig_closure import closure_summary, draw_closure
 from approxmm.reporting.fig_compounding import draw_compounding, draw_moments, draw_output_error
-from approxmm.reporting.fig_depth import draw_depth_layers
+from approxmm.reporting.fig_depth import draw_depth_error, draw_depth_layers
 from approxmm.reporting.fig_field import draw_field_depth, draw_field_law
 from approxmm.reporting.fig_field_shares import draw_field_parts, draw_field_shares
 from approxmm.reporting.fig_law import draw_law
@@ -252,6 +252,16 @@ FIGURES = (
         draw_closure,
         closure_summary,
         "The difference at the output in per cent: full / diagonal (± the simulation’s interval)",
+    ),
+    FigureKind(
+        "depth_error",
+        "accuracy",
+        ("method", "options", "budget", "depth", "seed", "multiplications", "test_accuracy", "test_accuracy_sampled"),
+        "What is lost at the largest depth",
+        "One point a seed: the share of wrong answers on the test set, by exact products (open) and along the sampled "
+        "path that training used (filled).",
+        "Points of test error on a log scale, one row a run.",
+        draw_depth_error,
     ),
     FigureKind(
         "depth_layers",

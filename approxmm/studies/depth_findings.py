@@ -45,16 +45,12 @@ def _at_the_end(accuracy: pd.DataFrame) -> str:
     parts = []
     for name, rows in _runs(accuracy[accuracy["depth"] == depth]):
         best = _best(rows)
-        parts.append(f"{name} {best.mean():.2%} (± {_spread(best):.2%})")
-    seeds = accuracy["seed"].nunique()
+        spread = f"± {best.std(ddof=1):.2%}, {len(best)} seeds" if len(best) > 1 else "one seed"
+        parts.append(f"{name} {best.mean():.2%} ({spread})")
     return (
         f"Test accuracy at {depth} hidden layers, the better of exact and sampled products at test time, mean and "
-        f"standard deviation over {seeds} seeds: {', '.join(parts)}."
+        f"standard deviation over seeds: {', '.join(parts)}."
     )
-
-
-def _spread(values: pd.Series[float]) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else 0.0
 
 
 def _on_the_way(accuracy: pd.DataFrame) -> str:

@@ -102,7 +102,8 @@ def _jobs(settings: DepthSettings) -> Iterator[_Job]:
     for depth in sorted(settings.depths, reverse=True):
         for seed in range(settings.seed, settings.seed + settings.seeds):
             for run in settings.runs:
-                if not run.depths or depth in run.depths:
+                enough = run.seeds is not None and seed - settings.seed >= run.seeds
+                if (not run.depths or depth in run.depths) and not enough:
                     yield _Job(run, depth, seed, measured=seed == settings.seed)
 
 
@@ -121,7 +122,7 @@ class _Bench:
 
     def records(self, job: _Job) -> Tables:
         """Return a run's records by table, from the file of finished ones if it is there."""
-        piece = self._shared | {"run": job.run.model_dump(mode="json", exclude={"depths"})}
+        piece = self._shared | {"run": job.run.model_dump(mode="json", exclude={"depths", "seeds"})}
         piece |= {"depth": job.depth, "seed": job.seed, "measured": job.measured}
         known = self.finished.get(piece)
         if known is not None:

@@ -218,6 +218,8 @@ class TrainingRun(StudySettings):
         The products that are sampled.
     depths : tuple of int
         Only these of the study's; all if empty.
+    seeds : int, optional
+        Only the first so many of the study's.
     """
 
     method: str = "exact"
@@ -231,6 +233,7 @@ class TrainingRun(StudySettings):
     normalise: Literal["none", "rms"] = "none"
     sampled: Annotated[tuple[Product, ...], Field(min_length=1)] = ("forward", "input_gradient", "weight_gradient")
     depths: tuple[Count, ...] = ()
+    seeds: Count | None = None
 
 
 class DepthSettings(StudySettings):
