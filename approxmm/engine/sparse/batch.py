@@ -175,6 +175,7 @@ def step_layer(
     if adds_directly(optimizer):
         if by_node and follows(state):
             follow_in_turn(W, layout, state, k, memory, size, rank, ledger, rate, adds_alone(plan, k, optimizer, state))
+            since = mark(ledger, rank, UPKEEP, since)
     else:
         _update_line_by_line(
             optimizer, params, slots, W, layout, state, k, by_node, chosen, memory, size, rank, ledger, rate, step

@@ -12,6 +12,7 @@ from approxmm.engine.layout import Layout
 __all__ = [
     "BACK",
     "CHOSEN",
+    "COORDINATES",
     "DELTA",
     "DENSE",
     "ENTERING",
@@ -22,6 +23,7 @@ __all__ = [
     "PRODUCT",
     "SCALE",
     "SELECTED",
+    "SIZE",
     "SPREAD",
     "VALUES",
     "Memory",
@@ -35,6 +37,7 @@ __all__ = [
 # Rows of Memory.whole and Memory.real: lists of a layer's units, positions as in ITEMS …
 ITEMS, PLACE, CHOSEN = range(3)
 VALUES, GAIN, DELTA, PRODUCT, ENTERING, SPREAD, DENSE = range(7)
+COORDINATES, SIZE = ENTERING, SPREAD  # where nothing is sampled on the inner side
 # … and of the threads' own lines.
 SELECTED = 0
 SCALE, LINE, BACK = range(3)
@@ -54,7 +57,8 @@ class Memory(NamedTuple):
     real : (7, S, U) float array
         By position in ITEMS: VALUES, the outputs; GAIN, ∂output/∂z before any normalisation; DELTA, ∂loss/∂z; PRODUCT,
         z without the bias. By position in PLACE: ENTERING, what entered the product; SPREAD, its scale. By unit:
-        DENSE, the outputs, zeros elsewhere.
+        DENSE, the outputs, zeros elsewhere. Where the next product's nodes are selected by scores: COORDINATES of the
+        outputs, and SIZE, one number, as `begin_scores` gives them.
     sizes : (3, S, L + 1) int64
         How long ITEMS is; how long PLACE is; how many nodes were computed.
     root : (S, L + 1) float array
