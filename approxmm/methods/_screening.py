@@ -43,7 +43,7 @@ class SubspaceScreenState(NamedTuple):
     active : (L,) int64
     arrays : Packed
         Of each layer: the basis U (n, r), the projected weights V = UᵀW (r, m), the bias (m,), and the
-        latest inputs (c, n), a ring.
+        latest inputs (c, n) before a renewal, a ring.
     seen, renewed, projected : (L,) int64
         Inputs observed so far, at the basis's last renewal, and when V was last computed from the weights.
     behind, busy : (L,) int64
@@ -78,7 +78,7 @@ def projected_weights(state: SubspaceScreenState, layer: int) -> np.ndarray:
 @compiled
 def begin_with_bias(
     state: SubspaceScreenState, layer: int, x: SparseVector, coordinates: np.ndarray, scores: np.ndarray
-) -> None:
+) -> float:
     """Write Uᵀx and the bias, both relative to the input's size; NaN as scores of an input that is not finite.
 
     Scores relative to the size order the nodes alike, and keep their digits where the input is tiny.
@@ -91,6 +91,7 @@ def begin_with_bias(
     bias, shrunk = vector_of(flat, at[BIAS]), scores.dtype.type(1.0 / size if math.isfinite(size) else np.nan)
     for j in range(scores.size):
         scores[j] = bias[j] * shrunk
+    return size
 
 
 @select_scored.register(SubspaceScreenState)
@@ -202,11 +203,11 @@ def follow_subspace_screen_nodes(
 @observe.register(SubspaceScreenState)
 @compiled
 def observe_subspace_screen(state: SubspaceScreenState, layer: int, inputs: np.ndarray, bias: np.ndarray) -> None:
-    """Put the inputs into the ring and take over the bias."""
+    """Put the inputs into the ring, those that the next renewal will look at, and take over the bias."""
     flat, at = state.arrays.flat, state.arrays.layout[layer]
-    ring = matrix_of(flat, at[RING])
+    ring, last = matrix_of(flat, at[RING]), state.renewed[layer]
     before = fetch_add(state.seen, layer, inputs.shape[0])
-    for r in range(inputs.shape[0]):
+    for r in range(max(0, last + min(last, state.renew) - ring.shape[0] - before), inputs.shape[0]):
         copy_into(ring[(before + r) % ring.shape[0]], inputs[r])
     copy_into(vector_of(flat, at[BIAS]), bias)
 

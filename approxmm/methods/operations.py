@@ -99,8 +99,9 @@ def select_from_dense(state: Any, layer: int, x: SparseVector, key: Key, index: 
 def score_factors(state: Any, layer: int) -> np.ndarray:  # type: ignore[empty-body]
     """Return V of a selection by scores ``begun + coordinates · V``, a view (c, m) (compiled).
 
-    Then the scores of several examples are one product of matrices, between `begin_scores` and `select_scored`. No rows
-    where selections are not made so: the other two are not called.
+    Then the scores of several examples are one product of matrices, between `begin_scores` and `select_scored`; and
+    ``W[:, nodes] += c · x``, for V, is ``V[:, nodes] += c · size · coordinates``, which whoever scored may do in place
+    of `follow`. No rows where selections are not made so: the other two are not called.
     """
 
 
@@ -111,14 +112,19 @@ def _no_factors(state: Any, layer: int) -> np.ndarray:
 
 
 @generic
-def begin_scores(state: Any, layer: int, x: SparseVector, coordinates: np.ndarray, scores: np.ndarray) -> None:
-    """Write an input's coordinates (c,), and its scores without their product with V, (m,) (compiled)."""
+def begin_scores(  # type: ignore[empty-body]
+    state: Any, layer: int, x: SparseVector, coordinates: np.ndarray, scores: np.ndarray
+) -> float:
+    """Write the coordinates of x / size (c,), and its scores without their product with V, (m,) (compiled).
+
+    Returns the size, a number that keeps scores in range.
+    """
 
 
 @begin_scores.register(object)
 @compiled
-def _begin_nothing(state: Any, layer: int, x: SparseVector, coordinates: np.ndarray, scores: np.ndarray) -> None:
-    """Do nothing: there are no factors."""
+def _begin_nothing(state: Any, layer: int, x: SparseVector, coordinates: np.ndarray, scores: np.ndarray) -> float:
+    return 1.0
 
 
 @generic

@@ -98,13 +98,13 @@ def test_refresh_keeps_the_projected_weights_true():
 def test_renewals_double_and_then_come_regularly():
     state, weights, bias = screened(renew=8, buffer=6)
     renewed = []
-    for step in range(1, 40):
+    for step in range(1, 41):
         observe(state, 0, np.random.default_rng(step).standard_normal((1, 20)), bias)
         before = state.renewed[0]
         refresh(state, 0, weights, EVERY)
         renewed += [step] if state.renewed[0] != before else []
-    assert renewed == [1, 2, 4, 8, 16, 24, 32] == get_method("subspace_screen", renew=8).renewals(39)
-    latest = np.stack([np.random.default_rng(step).standard_normal(20) for step in range(34, 40)])
+    assert renewed == [1, 2, 4, 8, 16, 24, 32, 40] == get_method("subspace_screen", renew=8).renewals(40)
+    latest = np.stack([np.random.default_rng(step).standard_normal(20) for step in range(35, 41)])
     ring = matrix_of(*part(state, RING, 0))
     assert {tuple(row) for row in ring} == {tuple(row) for row in latest}
 

@@ -11,12 +11,24 @@ from approxmm.engine.layout import Layout, weights_of
 from approxmm.engine.ledger import Ledger
 from approxmm.engine.optimizers import adds_directly
 from approxmm.engine.sparse.blocks import add_blocks, dot_blocks
-from approxmm.engine.sparse.memory import BACK, DELTA, LINE, PRODUCT, SCALE, Memory, line_of, listed
+from approxmm.engine.sparse.memory import (
+    BACK,
+    COORDINATES,
+    DELTA,
+    LINE,
+    PRODUCT,
+    SCALE,
+    SIZE,
+    Memory,
+    line_of,
+    listed,
+    part,
+)
 from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of
 from approxmm.engine.sparse.units import entering, items_of, outputs
 from approxmm.engine.sparse.updates import times_rate
 from approxmm.engine.team import Team, share
-from approxmm.methods.operations import follow, follows, needs_products
+from approxmm.methods.operations import follow, follows, needs_products, score_factors
 
 __all__ = ["add_share", "adds_alone", "follow_in_turn", "sides_of"]
 
@@ -103,6 +115,20 @@ def add_share(
 
 
 @compiled
+def _add_to_factors(
+    layout: Layout, state: Any, k: int, memory: Memory, slot: int, rank: int, ledger: Ledger, rate: float
+) -> None:
+    """Let what scores the nodes of layer k follow one example's step, by the coordinates that it was scored by."""
+    nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
+    factors, size = score_factors(state, k), part(memory.real, SIZE, slot, layout, k)[0]
+    scaled = times_rate(delta, rate * size, memory.lines_real[SCALE, rank])
+    whole = _spread(memory, slot, rank, layout, k, False, nodes, scaled)
+    rows, spare = memory.everything[: factors.shape[0]], line_of(memory.lines_real, BACK, rank, factors.shape[0])
+    coordinates = part(memory.real, COORDINATES, slot, layout, k)[: rows.size]
+    ledger.counts[rank, k, 2] += rows.size * add_blocks(factors, rows, coordinates, nodes, scaled, whole, spare)
+
+
+@compiled
 def follow_in_turn(
     W: np.ndarray,
     layout: Layout,
@@ -125,4 +151,7 @@ def follow_in_turn(
                 read = dot_blocks(W, nodes, items, values, sent.dense, products)
                 ledger.counts[rank, k, 2] += nodes.size * read
             _add_example(W, layout, k, True, False, memory, b, 0, W.shape[0], rank, ledger, rate)
+        if score_factors(state, k).shape[0] > 0:
+            _add_to_factors(layout, state, k, memory, b, rank, ledger, rate)
+            continue
         follow(state, k, sent, nodes, times_rate(delta, rate, memory.lines_real[SCALE, rank]), products, W.T)

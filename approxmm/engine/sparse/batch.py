@@ -104,7 +104,7 @@ def _step_bias(
 
 
 @generic
-def _step_lines(
+def _step_lines(  # type: ignore[empty-body]
     optimizer: Any,
     params: np.ndarray,
     slots: np.ndarray,
@@ -121,8 +121,12 @@ def _step_lines(
     ledger: Ledger,
     rate: float,
     step: int,
-) -> None:
-    """Step layer k's weights by the gradient of the examples in the slots 0 … size − 1, by the optimiser's class."""
+    since: float,
+) -> float:
+    """Step layer k's weights by the gradient of the examples in the slots 0 … size − 1, by the optimiser's class.
+
+    Returns the time of the last mark.
+    """
 
 
 @_step_lines.register(Sgd)
@@ -144,10 +148,13 @@ def _follow_added_lines(
     ledger: Ledger,
     rate: float,
     step: int,
-) -> None:
+    since: float,
+) -> float:
     """Let the method follow the examples' steps, which are added up by `add_share` or one after the other."""
     if by_node and follows(state):
         follow_in_turn(W, layout, state, k, memory, size, rank, ledger, rate, adds_alone(plan, k, optimizer, state))
+        since = mark(ledger, rank, UPKEEP, since)
+    return since
 
 
 @_step_lines.register(object)
@@ -169,7 +176,8 @@ def _update_line_by_line(
     ledger: Ledger,
     rate: float,
     step: int,
-) -> None:
+    since: float,
+) -> float:
     """Update each touched line once, by the sum of its examples' gradients."""
     height, width = W.shape
     starts, example, place = _gather_lines(memory, size, layout, k, by_node, chosen, height)
@@ -191,6 +199,7 @@ def _update_line_by_line(
         )
         if by_node and follows(state):
             follow_node(state, k, line, touched[:count], changes, W.T)
+    return since
 
 
 @compiled
@@ -222,8 +231,24 @@ def step_layer(
     """
     by_node, chosen = lies_by_node(plan, k), is_chosen(plan, k)
     W = nodes_of(params, layout, k) if by_node else weights_of(params, layout, k)
-    _step_lines(
-        optimizer, params, slots, W, layout, state, plan, k, by_node, chosen, memory, size, rank, ledger, rate, step
+    since = _step_lines(
+        optimizer,
+        params,
+        slots,
+        W,
+        layout,
+        state,
+        plan,
+        k,
+        by_node,
+        chosen,
+        memory,
+        size,
+        rank,
+        ledger,
+        rate,
+        step,
+        since,
     )
     touched = _step_bias(optimizer, params, slots, layout, k, memory, size, rank, rate, step)
     since = mark(ledger, rank, UPDATE, since)

@@ -18,17 +18,25 @@ __all__ = ["add_blocks", "dot_blocks", "sum_blocks"]
 _DOT_4, _DOT_1 = block_dot_tile(4), block_dot_tile(1)
 _SUM_4, _SUM_1 = block_sum_tile(4), block_sum_tile(1)
 _ADD_4, _ADD_1 = block_add_tile(4), block_add_tile(1)
+_DENSE = 4  # if of so many columns one is wanted, hardly a block is left out
 
 
 @compiled
 def _list_blocks(columns: np.ndarray, W: np.ndarray) -> np.ndarray:
-    """Return the first columns of the whole blocks that hold any of `columns`, which increase."""
+    """Return the first columns of the whole blocks that hold any of `columns`, which increase.
+
+    None if these blocks are most of a line: then it is read as a whole, in longer vectors.
+    """
     lanes, count, last = BLOCK_BYTES // W.itemsize, 0, -1
     blocks = np.empty(W.shape[1] // lanes + 1, np.int64)
+    if columns.size * _DENSE > W.shape[1]:
+        return blocks[:0]
     for q in range(columns.size):
         block = columns[q] & -lanes
         count += block != last
         blocks[count - 1] = last = block
+    if 4 * count * lanes > 3 * W.shape[1]:
+        return blocks[:0]
     count -= count > 0 and last + lanes > W.shape[1]
     return blocks[:count]
 
@@ -39,6 +47,13 @@ def _reached(blocks: np.ndarray, W: np.ndarray) -> int:
     lanes = BLOCK_BYTES // W.itemsize
     count: int = blocks.size * lanes + W.shape[1] % lanes
     return count
+
+
+@compiled
+def _read_otherwise(columns: np.ndarray, W: np.ndarray) -> int:
+    """Return how many columns are read where blocks are not."""
+    read: int = W.shape[1] if is_wide(columns.size, W.shape[1]) else columns.size
+    return read
 
 
 @compiled
@@ -64,10 +79,10 @@ def dot_blocks(
     int
         How many columns of each line were read.
     """
-    if is_wide(columns.size, W.shape[1]):
-        dot_lines(W, lines, columns, v, whole, out)
-        return whole.size
     blocks, fours = _list_blocks(columns, W), lines.size - lines.size % 4
+    if blocks.size == 0:
+        dot_lines(W, lines, columns, v, whole, out)
+        return _read_otherwise(columns, W)
     for first in range(0, fours, 4):
         _DOT_4(W, lines, blocks, whole, out, blocks.size, first)
     for first in range(fours, lines.size):
@@ -97,10 +112,10 @@ def sum_blocks(
     int
         How many columns of each line were read.
     """
-    if is_wide(columns.size, W.shape[1]):
-        sum_lines(W, lines, u, columns, scratch, out)
-        return scratch.size
     blocks, fours = _list_blocks(columns, W), lines.size - lines.size % 4
+    if blocks.size == 0:
+        sum_lines(W, lines, u, columns, scratch, out)
+        return _read_otherwise(columns, W)
     scratch[:] = 0.0
     for first in range(0, fours, 4):
         _SUM_4(W, lines, blocks, u, scratch, blocks.size, first)
@@ -122,10 +137,10 @@ def add_blocks(
     scratch: np.ndarray,
 ) -> int:
     """Add u[l] · whole to W[lines[l]]; parameters and result as above, but that `scratch` is as long as `lines`."""
-    if is_wide(columns.size, W.shape[1]):
-        add_block(W, lines, u, columns, v, whole, scratch)
-        return whole.size
     blocks, fours = _list_blocks(columns, W), lines.size - lines.size % 4
+    if blocks.size == 0:
+        add_block(W, lines, u, columns, v, whole, scratch)
+        return _read_otherwise(columns, W)
     for first in range(0, fours, 4):
         _ADD_4(W, lines, blocks, u, whole, blocks.size, first)
     for first in range(fours, lines.size):

@@ -12,6 +12,7 @@ from approxmm.engine.layout import Layout
 __all__ = [
     "BACK",
     "CHOSEN",
+    "COORDINATES",
     "DELTA",
     "DENSE",
     "ENTERING",
@@ -22,6 +23,7 @@ __all__ = [
     "PRODUCT",
     "SCALE",
     "SELECTED",
+    "SIZE",
     "SPREAD",
     "VALUES",
     "Memory",
@@ -35,6 +37,7 @@ __all__ = [
 # Rows of Memory.whole and Memory.real: lists of a layer's units, positions as in ITEMS …
 ITEMS, PLACE, CHOSEN = range(3)
 VALUES, GAIN, DELTA, PRODUCT, DENSE, ENTERING, SPREAD = range(7)
+COORDINATES, SIZE = ENTERING, SPREAD  # where nothing is sampled on the inner side
 # … and of the threads' own lines.
 SELECTED = 0
 SCALE, LINE, BACK = range(3)
@@ -54,7 +57,8 @@ class Memory(NamedTuple):
     real : (7 or 5, S, U) float array
         By position in ITEMS: VALUES, the outputs; GAIN, ∂output/∂z before any normalisation; DELTA, ∂loss/∂z; PRODUCT,
         z without the bias. By unit: DENSE, the outputs, zeros elsewhere. By position in PLACE, for products sampled on
-        the inner side: ENTERING, what entered the product; SPREAD, its scale.
+        the inner side: ENTERING, what entered the product; SPREAD, its scale. For batches whose next product's nodes
+        are selected by scores: COORDINATES of the outputs, and SIZE, one number, as `begin_scores` gives them.
     sizes : (3, S, L + 1) int64
         How long ITEMS is; how long PLACE is; how many nodes were computed.
     root : (S, L + 1) float array
@@ -99,7 +103,7 @@ def make_memory(
     units, widest, depth = int(layout.widths.sum()), int(layout.widths.max()), len(layout.weight_at)
     return Memory(
         whole=np.zeros((3 if inner else 1, slots, units), dtype=np.int64),
-        real=np.zeros((7 if inner else 5, slots, units), dtype=dtype),
+        real=np.zeros((7 if inner or together else 5, slots, units), dtype=dtype),
         sizes=np.zeros((3, slots, depth + 1), dtype=np.int64),
         root=np.ones((slots, depth + 1), dtype=dtype),
         loss=np.zeros(slots),

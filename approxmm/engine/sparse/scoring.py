@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from approxmm.compile import compiled
+from approxmm.compile import compiled, copy_into
 from approxmm.dispatch import generic
 from approxmm.engine.dense import multiply
 from approxmm.engine.layout import Layout
-from approxmm.engine.sparse.memory import Memory
+from approxmm.engine.sparse.memory import COORDINATES, SIZE, Memory, part
 from approxmm.engine.sparse.plan import ByNode, ByRow
 from approxmm.engine.sparse.units import outputs
 from approxmm.methods.operations import SparseVector, begin_scores, score_factors, select_scored, select_sparse
@@ -40,7 +40,10 @@ def score_nodes(plan: ByNode, state: Any, k: int, layout: Layout, memory: Memory
     coordinates = np.empty((stop - first, rank), memory.scores.dtype)
     scores = memory.scores[first * m : stop * m].reshape((stop - first, m))
     for b in range(first, stop):
-        begin_scores(state, k, outputs(memory, b, layout, k), coordinates[b - first], scores[b - first])
+        sent, own = outputs(memory, b, layout, k), coordinates[b - first]
+        size = begin_scores(state, k, sent, own, scores[b - first])
+        copy_into(part(memory.real, COORDINATES, b, layout, k), own)
+        part(memory.real, SIZE, b, layout, k)[0] = size
     multiply(coordinates, factors, np.arange(rank), scores, 0, m)
 
 
