@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["confusion_text", "result_text"]
 
 _WHICH = {"best": "the best epoch by validation", "last": "the last state", "good": "the last good state"}
+_BESIDES = ("evaluation", "measurement")
 _PRODUCTS = {
     "forward": "forward",
     "input_gradient": "input gradient",
@@ -32,7 +33,7 @@ def result_text(result: TrainingResult, written: dict[str, Path | None]) -> str:
         f"{result.epochs} epochs, {result.steps} steps in {result.seconds:.1f} s: "
         f"{result.examples_per_second:,.0f} examples/s; kept is {_WHICH[kept['which']]}, of epoch {kept['epoch']}",
         f"path {result.path}",
-        f"seconds: {_seconds(result.phase_seconds)}",
+        _seconds(result.phase_seconds),
         f"{result.multiplications_fraction:.1%} of exact training's multiplications ({_parts(result)})",
         *_active(result.active_fractions),
         f"memory: {_megabytes(memory['total'])}, of it {_megabytes(memory['index'])} for the method's index; "
@@ -73,7 +74,15 @@ def _active(shares: list[float | None]) -> list[str]:
 
 
 def _seconds(phases: dict[str, float]) -> str:
-    return ", ".join(f"{name} {seconds:.2g}" for name, seconds in phases.items() if seconds > 0.0)
+    """Return the seconds of the steps by phase, and what was spent besides, compilation included."""
+    besides = {name: phases[name] for name in _BESIDES if phases.get(name)}
+    steps = {name: seconds for name, seconds in phases.items() if name not in _BESIDES and seconds > 0.0}
+    groups = ("seconds of the steps", steps), ("besides", besides)
+    return "; ".join(f"{what}: {_listed(found)}" for what, found in groups if found)
+
+
+def _listed(seconds: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.2g}" for name, value in seconds.items())
 
 
 def _megabytes(size: float) -> str:
