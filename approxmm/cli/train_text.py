@@ -30,7 +30,7 @@ def result_text(result: TrainingResult, written: dict[str, Path | None]) -> str:
         f"{result.status}: test accuracy {result.test_accuracy:.2%} with exact products, "
         f"{result.test_accuracy_sampled:.2%} with the sampled ones (validation {result.validation_accuracy:.2%} and "
         f"{result.validation_accuracy_sampled:.2%})",
-        f"{result.epochs} epochs, {result.steps} steps in {result.seconds:.1f} s: "
+        f"{_counted(result.epochs, 'epoch')}, {_counted(result.steps, 'step')} in {_time(result.seconds)}: "
         f"{result.examples_per_second:,.0f} examples/s; kept is {_WHICH[kept['which']]}, of epoch {kept['epoch']}",
         f"path {result.path}",
         _seconds(result.phase_seconds),
@@ -41,7 +41,7 @@ def result_text(result: TrainingResult, written: dict[str, Path | None]) -> str:
         f"{result.peak_memory_mb:,.0f} MB",
     ]
     reached = [
-        f"{float(level):.0%} after {found['examples']:,} examples, {found['seconds']:.1f} s"
+        f"{float(level):.0%} after {found['examples']:,} examples, {_time(found['seconds'])}"
         for level, found in result.time_to_accuracy.items()
         if found is not None
     ]
@@ -64,6 +64,14 @@ def _parts(result: TrainingResult) -> str:
         elif done.get(name):
             parts.append(f"{words} {done[name] / total:.1%} of all")
     return ", ".join(parts)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:,.1f} s" if seconds >= 1.0 else f"{seconds:.2g} s"
 
 
 def _active(shares: list[float | None]) -> list[str]:
