@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from approxmm.engine.allowance import batch_bytes
-from approxmm.engine.ledger import KEPT, PHASES
 from approxmm.engine.loop import Position
 from approxmm.engine.session import Session
 from approxmm.engine.session_arrays import held_bytes
+from approxmm.engine.sparse.ledger import KEPT, PHASES
 
 __all__ = [
     "active_fractions",

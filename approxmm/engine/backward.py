@@ -15,9 +15,9 @@ from approxmm.activations import slope
 from approxmm.compile import compiled
 from approxmm.engine.dense import dot_rows
 from approxmm.engine.layout import Layout, units_of, weights_of
-from approxmm.engine.ledger import BACKWARD, UPDATE, Ledger, mark
 from approxmm.engine.normalising import normalise_gradient
 from approxmm.engine.optimizers import adds_directly, kept, update
+from approxmm.engine.sparse.ledger import BACKWARD, UPDATE, Ledger, mark
 from approxmm.engine.team import Team, barrier, share
 from approxmm.engine.weights import ROWS_AT_ONCE, position, update_weights
 from approxmm.engine.workspace import EXACT, Sampling, Workspace, active_items, copied, entering, masks_input

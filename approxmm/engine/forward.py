@@ -16,8 +16,8 @@ from approxmm.activations import value
 from approxmm.compile import compiled, copy_into
 from approxmm.engine.dense import multiply
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
-from approxmm.engine.ledger import FORWARD, KEPT, SELECT, Ledger, mark
 from approxmm.engine.normalising import normalise_row
+from approxmm.engine.sparse.ledger import FORWARD, KEPT, SELECT, Ledger, mark
 from approxmm.engine.team import Team, barrier, share
 from approxmm.engine.workspace import EXACT, Sampling, Workspace, copied, entering, masks_input, pack
 from approxmm.methods.draws import column_norms

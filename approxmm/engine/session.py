@@ -12,10 +12,10 @@ from approxmm.engine.allowance import batch_bytes, rows_within
 from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import bias_of, flatten, make_layout, unflatten, units_of, weights_of
-from approxmm.engine.ledger import make_ledger
 from approxmm.engine.losses import evaluate, target_memory, target_rows
 from approxmm.engine.optimizers import Collect, slot_count
 from approxmm.engine.recipe import Recipe
+from approxmm.engine.sparse.ledger import make_ledger
 from approxmm.engine.steps import StepRange, train_steps
 from approxmm.engine.team import ALONE, Team, make_teams
 from approxmm.engine.workspace import Sampling, Workspace, make_workspace

@@ -10,9 +10,9 @@ from approxmm.compile import compiled, copy_into
 from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
-from approxmm.engine.ledger import FORWARD, KEPT, TIMED, UPKEEP, Ledger, mark, start
 from approxmm.engine.losses import evaluate
 from approxmm.engine.optimizers import moves_idle
+from approxmm.engine.sparse.ledger import FORWARD, KEPT, TIMED, UPKEEP, Ledger, mark, start
 from approxmm.engine.team import Team, barrier, share
 from approxmm.engine.workspace import EXACT, Sampling, Workspace, active_items
 from approxmm.methods.operations import observe, refresh

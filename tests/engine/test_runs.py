@@ -15,9 +15,9 @@ from approxmm.data.dataset import Dataset, Split
 from approxmm.engine import PRESETS, Adam, Hooks, Plan, Recipe, Run, TrainingResult, get_preset, preset, train
 from approxmm.engine.arguments import plain_settings, train_arguments
 from approxmm.engine.curves import Curves
-from approxmm.engine.ledger import PHASES
 from approxmm.engine.loop import Position
 from approxmm.engine.session import Session
+from approxmm.engine.sparse.ledger import PHASES
 from approxmm.errors import DataError, InputError
 from approxmm.methods import get_method
 from approxmm.methods.exact import Exact

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from approxmm.engine import Adagrad, Adam, Momentum, Sgd
-from approxmm.engine.ledger import KEPT
 from approxmm.engine.paths import choose_path, make_session
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
+from approxmm.engine.sparse.ledger import KEPT
 from approxmm.engine.steps import StepRange
 from approxmm.errors import InputError
 from approxmm.methods import available_methods, get_method

@@ -9,11 +9,11 @@ import numpy as np
 from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import units_of
-from approxmm.engine.ledger import make_ledger
 from approxmm.engine.losses import CrossEntropy, cross_entropy, target_rows
 from approxmm.engine.optimizers import Collect, Sgd
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
+from approxmm.engine.sparse.ledger import make_ledger
 from approxmm.engine.team import ALONE
 from approxmm.methods import get_method
 from approxmm.network import Network

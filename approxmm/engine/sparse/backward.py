@@ -9,8 +9,8 @@ import numpy as np
 from approxmm.compile import compiled, inlined
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, weights_of
-from approxmm.engine.ledger import BACKWARD, UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.optimizers import adds_directly
+from approxmm.engine.sparse.ledger import BACKWARD, UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, PRODUCT, SCALE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
 from approxmm.engine.sparse.products import add_block, dot_and_add, dot_lines, is_wide, sum_lines

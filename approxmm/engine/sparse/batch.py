@@ -8,8 +8,8 @@ import numpy as np
 
 from approxmm.compile import compiled
 from approxmm.engine.layout import Layout, weights_of
-from approxmm.engine.ledger import UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.optimizers import adds_directly
+from approxmm.engine.sparse.ledger import UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.memory import (
     BACK,
     DELTA,

@@ -9,7 +9,7 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, weights_of
-from approxmm.engine.ledger import Ledger
+from approxmm.engine.sparse.ledger import Ledger
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
 from approxmm.engine.sparse.products import dot_lines, is_wide, sum_lines

@@ -9,7 +9,7 @@ import numpy as np
 from approxmm.compile import compiled, copy_into
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, bias_of, weights_of
-from approxmm.engine.ledger import FORWARD, KEPT, SELECT, Ledger, mark
+from approxmm.engine.sparse.ledger import FORWARD, KEPT, SELECT, Ledger, mark
 from approxmm.engine.sparse.memory import (
     BACK,
     LINE,

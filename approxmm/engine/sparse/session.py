@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from approxmm.engine.layout import Layout
-from approxmm.engine.ledger import KEPT, make_ledger
 from approxmm.engine.losses import target_rows
 from approxmm.engine.optimizers import Sgd
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
+from approxmm.engine.sparse.ledger import KEPT, make_ledger
 from approxmm.engine.sparse.memory import Memory, make_memory
 from approxmm.engine.sparse.plan import ByNode, ByRow, Plan
 from approxmm.engine.sparse.walk import walk_batches, walk_examples

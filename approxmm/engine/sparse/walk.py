@@ -8,12 +8,12 @@ import numpy as np
 
 from approxmm.compile import borrowed, compiled
 from approxmm.engine.layout import Layout
-from approxmm.engine.ledger import BACKWARD, FORWARD, TIMED, Ledger, mark, start
 from approxmm.engine.losses import evaluate
 from approxmm.engine.sparse.backward import step_example
 from approxmm.engine.sparse.batch import step_layer
 from approxmm.engine.sparse.descend import descend
 from approxmm.engine.sparse.forward import forward_layer
+from approxmm.engine.sparse.ledger import BACKWARD, FORWARD, TIMED, Ledger, mark, start
 from approxmm.engine.sparse.memory import DELTA, VALUES, Memory, part
 from approxmm.engine.sparse.units import list_input
 from approxmm.engine.steps import StepRange

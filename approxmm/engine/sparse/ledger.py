@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.engine.clock import now
+from approxmm.engine.sparse.clock import now
 
 __all__ = [
     "BACKWARD",
