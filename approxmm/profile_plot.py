@@ -157,9 +157,11 @@ def _finish(ax: Axes, logarithmic: bool, beyond: bool) -> None:
 
 def _write_plain_ticks(ax: Axes) -> None:
     """Write 0.1 rather than a power where that is short, and label the ticks between decades where these are few."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = ax.get_ylim()
+    if 6.0 * low <= high < 100.0 * low:  # one decade or none lies inside
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     if low >= 1e-4 and high <= 1e4:
         plain = FuncFormatter(lambda value, _: f"{value:g}")
         ax.yaxis.set_major_formatter(plain)
@@ -206,7 +208,9 @@ def save_plot(
         shown = [i for i, profile in enumerate(profiles) if _holds(profile, part)]
         for metric, ax in zip(metrics, row, strict=True):
             _draw_all(ax, {i: _curve(profiles[i], metric, part, names[i]) for i in shown}, metric, part)
+            ax.set_ylabel(_LABELS[metric])
             if metric != metrics[0]:
                 ax.get_legend().remove()
+        row[0].set_title(_SUBJECTS[part].removesuffix(": ") or "output", loc="left", fontsize="medium")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150)

@@ -114,3 +114,20 @@ def test_profiles_of_one_source_are_told_apart_by_their_settings():
 def test_saved_plots(tmp_path):
     save_plot([sampled(gradients=True)], tmp_path / "a.svg", metrics=["cosine"], of=["delta"])
     assert "<svg" in (tmp_path / "a.svg").read_text()
+
+
+def test_a_saved_plot_has_a_panel_for_each_figure_and_part(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **how: drawn.append(figure))
+    save_plot([profile(), sampled(gradients=True)], tmp_path / "a.png")
+    panels = drawn[0].axes
+    names = [("relative error", "cosine", "norm ratio")[i % 3] for i in range(9)]
+    assert [ax.get_ylabel().startswith(name) for ax, name in zip(panels, names, strict=True)] == [True] * 9
+    assert [ax.get_title(loc="left") for ax in panels[::3]] == [
+        "output",
+        "gradient by pre-activation",
+        "gradient by weights",
+    ]
+    assert [len(ax.get_legend().get_texts()) for ax in panels[::3]] == [2, 1, 1]
+    colours = [ax.lines[-1].get_color() for ax in panels]
+    assert colours == [colours[0]] * 9, "a profile has one colour, also where another is left out"

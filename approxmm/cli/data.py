@@ -30,7 +30,7 @@ def list_data(
     from approxmm.data import available
 
     entries = available(data_dir)
-    note = "examples: training + validation + test; options: --data name:option=value,option=value"
+    note = "examples: training + validation + test\noptions: --data name:option=value,option=value"
     emit({"data": [_plain(e) for e in entries]}, f"{_listing(entries)}\n\n{note}", as_json=as_json, quiet=quiet)
 
 

@@ -87,7 +87,7 @@ def train(
         return
     result = _trained(given, start, data_dir, [output, plot], hidden=quiet or as_json, quiet=quiet)
     _write(result, output, plot)
-    emit(result.to_dict(), _text(result, output, plot, confusion), as_json=as_json, quiet=quiet)
+    emit(result.to_dict(), _text(result, output, plot, confusion, checkpoint), as_json=as_json, quiet=quiet)
     _end(result)
 
 
@@ -145,13 +145,17 @@ def _write(result: TrainingResult, output: Path | None, plot: Path | None) -> No
         result.save_plot(plot)
 
 
-def _text(result: TrainingResult, output: Path | None, plot: Path | None, confusion: bool) -> str:
+def _text(
+    result: TrainingResult, output: Path | None, plot: Path | None, confusion: bool, checkpoint: Path | None
+) -> str:
     from approxmm.cli.train_text import confusion_text, result_text
 
     pieces = [result_text(result, {"network": output, "figure": plot})]
     if confusion:
         pieces.append(confusion_text(result.confusion, result.classes, "Test set, exact products:"))
         pieces.append(confusion_text(result.confusion_sampled, result.classes, "Test set, sampled products:"))
+    if result.status == "interrupted" and checkpoint is not None:
+        pieces.append(f"to go on: approxmm train --checkpoint {checkpoint} --resume")
     return "\n\n".join(pieces)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["confusion_text", "result_text"]
 
 _WHICH = {"best": "the best epoch by validation", "last": "the last state", "good": "the last good state"}
+_BESIDES = ("evaluation", "measurement")
 _PRODUCTS = {
     "forward": "forward",
     "input_gradient": "input gradient",
@@ -29,10 +30,10 @@ def result_text(result: TrainingResult, written: dict[str, Path | None]) -> str:
         f"{result.status}: test accuracy {result.test_accuracy:.2%} with exact products, "
         f"{result.test_accuracy_sampled:.2%} with the sampled ones (validation {result.validation_accuracy:.2%} and "
         f"{result.validation_accuracy_sampled:.2%})",
-        f"{result.epochs} epochs, {result.steps} steps in {result.seconds:.1f} s: "
+        f"{_counted(result.epochs, 'epoch')}, {_counted(result.steps, 'step')} in {_time(result.seconds)}: "
         f"{result.examples_per_second:,.0f} examples/s; kept is {_WHICH[kept['which']]}, of epoch {kept['epoch']}",
         f"path {result.path}",
-        f"seconds: {_seconds(result.phase_seconds)}",
+        _seconds(result.phase_seconds),
         f"{result.multiplications_fraction:.1%} of exact training's multiplications ({_parts(result)})",
         *_active(result.active_fractions),
         f"memory: {_megabytes(memory['total'])}, of it {_megabytes(memory['index'])} for the method's index; "
@@ -40,7 +41,7 @@ def result_text(result: TrainingResult, written: dict[str, Path | None]) -> str:
         f"{result.peak_memory_mb:,.0f} MB",
     ]
     reached = [
-        f"{float(level):.0%} after {found['examples']:,} examples, {found['seconds']:.1f} s"
+        f"{float(level):.0%} after {found['examples']:,} examples, {_time(found['seconds'])}"
         for level, found in result.time_to_accuracy.items()
         if found is not None
     ]
@@ -65,6 +66,14 @@ def _parts(result: TrainingResult) -> str:
     return ", ".join(parts)
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:,.1f} s" if seconds >= 1.0 else f"{seconds:.2g} s"
+
+
 def _active(shares: list[float | None]) -> list[str]:
     """Return a line on the shares of the sampled layers; of many, the first and last ones."""
     known = [f"{share:.1%}" for share in shares if share is not None]
@@ -73,7 +82,15 @@ def _active(shares: list[float | None]) -> list[str]:
 
 
 def _seconds(phases: dict[str, float]) -> str:
-    return ", ".join(f"{name} {seconds:.2g}" for name, seconds in phases.items() if seconds > 0.0)
+    """Return the seconds of the steps by phase, and what was spent besides, compilation included."""
+    besides = {name: phases[name] for name in _BESIDES if phases.get(name)}
+    steps = {name: seconds for name, seconds in phases.items() if name not in _BESIDES and seconds > 0.0}
+    groups = ("seconds of the steps", steps), ("besides", besides)
+    return "; ".join(f"{what}: {_listed(found)}" for what, found in groups if found)
+
+
+def _listed(seconds: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.2g}" for name, value in seconds.items())
 
 
 def _megabytes(size: float) -> str:

@@ -64,10 +64,11 @@ def active_fractions(session: Session, at: Position) -> list[float | None]:
 def seconds_by_phase(session: Session, seconds: float) -> dict[str, float]:
     """Return how so many seconds of steps divide into phases.
 
-    The clock is read in one step of a few; the phases are shares of the whole: ``select`` (drawing, looking up, hashing
-    inputs), ``forward`` (with the loss), ``backward`` (errors on their way down), ``update`` (weight gradients, which
-    are never written down, and the optimiser's step in the same pass), ``upkeep`` (of the method's state). With one
-    example a step and weights that lie input by input, one pass sends errors back and updates: it is ``backward``.
+    The clock is read in one step of a few, but not in a process's first; the phases are shares of the whole:
+    ``select`` (drawing, looking up, hashing inputs), ``forward`` (with the loss), ``backward`` (errors on their way
+    down), ``update`` (weight gradients, which are never written down, and the optimiser's step in the same pass),
+    ``upkeep`` (of the method's state). With one example a step and weights that lie input by input, one pass sends
+    errors back and updates: it is ``backward``.
     """
     timed = session.ledger.seconds.sum(axis=0)
     total = float(timed.sum())

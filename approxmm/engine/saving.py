@@ -76,7 +76,8 @@ class Saver:
         try:
             write_checkpoint(self.path, self._about(), self._arrays())
         except (ApproxmmError, OSError) as error:
-            self._say(f"checkpoint not written, training goes on: {error}")
+            reason = getattr(error, "strerror", None) or error  # without the number that the system has for it
+            self._say(f"checkpoint {self.path} not written, training goes on: {reason}")
             return False
         finally:
             self._saved_at = time.perf_counter()
