@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import overload
 
+from approxmm._vectors import Emitter
 from approxmm.compile import compiled, intrinsic
 
-__all__ = ["list_members", "mark", "mark_above", "mark_from", "marked", "unmark", "words_for"]
+__all__ = ["list_members", "mark", "mark_from", "marked", "unmark", "words_for"]
 
+_REGISTER = 256  # bits compared at a time: what was stored in vectors of 256 or 512 bits is forwarded to such loads
 _ONE, _ZERO, _LOW = np.uint64(1), np.uint64(0), np.uint64(63)
 
 
@@ -33,6 +36,34 @@ def _lowest(word: Any) -> Any:
 def _lowest_overload(word: Any) -> Any:
     emit: Any = _emit_lowest
     return lambda word: emit(word)
+
+
+@intrinsic
+def _emit_word_from(typing: Any, values: Any, start: Any, limit: Any) -> Any:
+    """64 comparisons side by side; LLVM would make shifts and sums of words of 64 bits of the loop."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = Emitter(builder, context.get_value_type(signature.args[0].dtype), _REGISTER // values.dtype.bitwidth)
+        start = e.at(context.make_array(signature.args[0])(context, builder, args[0]).data, args[1])
+        least, word = e.splat(args[2]), ir.IntType(64)(0)
+        for first in range(0, 64, e.lanes):
+            met = builder.fcmp_ordered(">=", e.load(e.at(start, first)), least)
+            bits = builder.zext(builder.bitcast(met, ir.IntType(e.lanes)), word.type)
+            word = builder.or_(word, builder.shl(bits, word.type(first)))
+        return word
+
+    return types.uint64(values, types.intp, values.dtype), emit
+
+
+def _word_from(values: np.ndarray, start: int, limit: float) -> Any:
+    """Return the set of the 64 positions from `start` on whose value is not below `limit`, counted from `start`."""
+    return np.packbits(values[start : start + 64] >= limit, bitorder="little").view(np.uint64)[0]
+
+
+@overload(_word_from, strict=False)
+def _word_from_overload(values: Any, start: Any, limit: Any) -> Any:
+    emit: Any = _emit_word_from
+    return lambda values, start, limit: emit(values, start, limit)
 
 
 @compiled
@@ -60,23 +91,10 @@ def unmark(words: np.ndarray, item: int) -> None:
 
 
 @compiled
-def mark_above(values: np.ndarray, limit: float, words: np.ndarray) -> None:
-    """Write the set of positions whose value is above `limit`; `values` has 64 entries (or more) a word."""
-    for w in range(words.size):
-        word, part = _ZERO, values[64 * w : 64 * w + 64]
-        for j in range(64):
-            word |= np.uint64(part[j] > limit) << np.uint64(j)
-        words[w] = word
-
-
-@compiled
 def mark_from(values: np.ndarray, limit: float, words: np.ndarray) -> None:
-    """Write the set of positions whose value is not below `limit`, as `mark_above` does."""
+    """Write the set of positions whose value is not below `limit`; `values` has 64 entries (or more) a word."""
     for w in range(words.size):
-        word, part = _ZERO, values[64 * w : 64 * w + 64]
-        for j in range(64):
-            word |= np.uint64(part[j] >= limit) << np.uint64(j)
-        words[w] = word
+        words[w] = _word_from(values, 64 * w, limit)
 
 
 @compiled

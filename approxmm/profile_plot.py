@@ -82,22 +82,27 @@ def plot_profiles(
         If a name is unknown, or a profile does not hold the figures asked for.
     """
     names = labels_of(profiles) if labels is None else labels
-    logarithmic = metric != "cosine"
-    curves = [_curve(p, metric, of, name, logarithmic) for p, name in zip(profiles, names, strict=True)]
+    curves = [_curve(p, metric, of, name) for p, name in zip(profiles, names, strict=True)]
     if ax is None:
         from matplotlib import pyplot as plt
 
         _, ax = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
-    beyond = logarithmic and any((np.abs(c.y[np.isfinite(c.y)]) > _LARGEST).any() for c in curves)
-    for i, curve in enumerate(curves):
-        _draw(ax, _in_floats(curve) if logarithmic and not beyond else curve, f"C{i % 10}", "-" if i < 10 else "--")
-    _finish(ax, logarithmic, beyond)
-    ax.set_ylabel(_SUBJECTS[of] + _LABELS[metric])
+    _draw_all(ax, dict(enumerate(curves)), metric, of)
     return ax
 
 
-def _curve(profile: ErrorProfile, metric: str, of: str, label: str, logarithmic: bool) -> _Curve:
-    figures = figures_of(profile, metric, of)
+def _draw_all(ax: Axes, curves: dict[int, _Curve], metric: str, of: str) -> None:
+    """Draw curves, each in the style of its number."""
+    logarithmic = metric != "cosine"
+    beyond = logarithmic and any((np.abs(c.y[np.isfinite(c.y)]) > _LARGEST).any() for c in curves.values())
+    for i, curve in curves.items():
+        _draw(ax, _in_floats(curve) if logarithmic and not beyond else curve, f"C{i % 10}", "-" if i < 10 else "--")
+    _finish(ax, logarithmic, beyond)
+    ax.set_ylabel(_SUBJECTS[of] + _LABELS[metric])
+
+
+def _curve(profile: ErrorProfile, metric: str, of: str, label: str) -> _Curve:
+    figures, logarithmic = figures_of(profile, metric, of), metric != "cosine"
     y = np.array([each.log10(metric) if logarithmic else getattr(each, metric) for each in figures], dtype=float)
     # A log axis has no place for an exact zero or for infinity: leave a gap rather than draw a false floor.
     y = np.where(np.isfinite(y), y, np.nan)
@@ -161,6 +166,10 @@ def _write_plain_ticks(ax: Axes) -> None:
         ax.yaxis.set_minor_formatter(plain if high < 6.0 * low else NullFormatter())
 
 
+def _holds(profile: ErrorProfile, part: str) -> bool:
+    return all(getattr(layer, part) is not None for layer in profile.layers)
+
+
 def check_format(path: str | Path) -> None:
     """Raise `InputError` if the suffix of `path` names no format that `save_plot` can write."""
     suffix = Path(path).suffix.lower()
@@ -169,13 +178,35 @@ def check_format(path: str | Path) -> None:
 
 
 def save_plot(
-    profiles: Sequence[ErrorProfile], path: str | Path, *, metric: str = "relative_error", of: str = "output"
+    profiles: Sequence[ErrorProfile],
+    path: str | Path,
+    *,
+    metrics: Sequence[str] = ("relative_error", "cosine", "norm_ratio"),
+    of: Sequence[str] | None = None,
 ) -> None:
-    """Draw `profiles` into a file whose suffix names the format (.svg, .png, .pdf), whole or not at all."""
+    """Draw `profiles` into a file, a column for each metric and a row for each part, whole or not at all.
+
+    Parameters
+    ----------
+    profiles : sequence of ErrorProfile
+    path : path-like
+        The suffix names the format: .svg, .png, .pdf.
+    metrics, of : sequence of str
+        As for `plot_profiles`. By default the outputs, and gradients if a profile holds them. A profile that does not
+        hold a part is left out of its row.
+    """
     from matplotlib.figure import Figure
 
     check_format(path)
-    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
-    plot_profiles(profiles, ax=figure.subplots(), metric=metric, of=of)
+    names = labels_of(profiles)
+    parts = of or [part for part in _SUBJECTS if part != "pre_activation" and any(_holds(p, part) for p in profiles)]
+    figure = Figure(figsize=(0.7 + 3.9 * len(metrics), 0.4 + 3.2 * len(parts)), layout="constrained")
+    rows = figure.subplots(len(parts), len(metrics), squeeze=False, sharex=True)
+    for part, row in zip(parts, rows, strict=True):
+        shown = [i for i, profile in enumerate(profiles) if _holds(profile, part)]
+        for metric, ax in zip(metrics, row, strict=True):
+            _draw_all(ax, {i: _curve(profiles[i], metric, part, names[i]) for i in shown}, metric, part)
+            if metric != metrics[0]:
+                ax.get_legend().remove()
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150)

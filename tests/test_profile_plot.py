@@ -112,5 +112,5 @@ def test_profiles_of_one_source_are_told_apart_by_their_settings():
 
 
 def test_saved_plots(tmp_path):
-    save_plot([sampled(gradients=True)], tmp_path / "a.svg", metric="cosine", of="delta")
+    save_plot([sampled(gradients=True)], tmp_path / "a.svg", metrics=["cosine"], of=["delta"])
     assert "<svg" in (tmp_path / "a.svg").read_text()

@@ -105,7 +105,9 @@ def _column_row() -> Iterator[_Case]:
 
 
 def _deep() -> Iterator[_Case]:
-    """Every example of a batch with its own active set, at depth 7."""
+    """Every example of a batch with its own active set, at depth 7; single examples too."""
+    one = Run(depth=7, batch=1, optimizer=Sgd(0.01), network={"normalise": "rms"})
+    yield _Case(one._replace(method="subspace_screen", budget=0.05), one, 3.0)
     for threads in range(1, min(2, available_workers()) + 1):
         exact = Run(depth=7, threads=threads, network={"normalise": "rms"})
         for budget in (0.05, 0.1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import wrap
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +14,7 @@ from approxmm.cli.options import AsJson, DataDir, Debug, Quiet, Seed
 __all__ = ["data_app"]
 
 data_app = typer.Typer(help="Data sets: list them, fetch them, check their files.", no_args_is_help=True)
+_WIDTH = 78
 Name = Annotated[str, typer.Argument(help="A name from `approxmm data list`.")]
 
 
@@ -27,10 +30,8 @@ def list_data(
     from approxmm.data import available
 
     entries = available(data_dir)
-    header = ["name", "image", "classes", "examples", "files", "options", "from", "licence", "title"]
-    table = text_table(header, [_row(entry) for entry in entries])
     note = "examples: training + validation + test; options: --data name:option=value,option=value"
-    emit({"data": [_plain(e) for e in entries]}, f"{table}\n\n{note}", as_json=as_json, quiet=quiet)
+    emit({"data": [_plain(e) for e in entries]}, f"{_listing(entries)}\n\n{note}", as_json=as_json, quiet=quiet)
 
 
 @data_app.command()
@@ -78,6 +79,16 @@ def check(
         raise SystemExit(1)
 
 
+def _listing(entries: Sequence[Any]) -> str:
+    """Return a table, and under each row what it is, in lines of a narrow terminal."""
+    table = text_table(["name", "image", "classes", "examples", "files"], [_row(entry) for entry in entries])
+    heading, rule, *rows = table.splitlines()
+    lines = [heading, rule]
+    for entry, row in zip(entries, rows, strict=True):
+        lines += [row, *wrap(_about(entry), _WIDTH, initial_indent="  ", subsequent_indent="  ")]
+    return "\n".join(lines)
+
+
 def _row(entry: Any) -> list[str]:
     return [
         entry.name,
@@ -85,11 +96,13 @@ def _row(entry: Any) -> list[str]:
         str(entry.classes),
         " + ".join(f"{size:,}" for size in entry.sizes),
         _where(entry),
-        ",".join(f"{name}={value}" for name, value in entry.options.items()) or "–",
-        _host(entry.source),
-        entry.licence,
-        entry.title,
     ]
+
+
+def _about(entry: Any) -> str:
+    options = ", ".join(f"{name}={value}" for name, value in entry.options.items())
+    parts = [entry.title, _host(entry.source), f"licence: {entry.licence}", f"options: {options}" if options else ""]
+    return "; ".join(part for part in parts if part)
 
 
 def _host(source: str) -> str:

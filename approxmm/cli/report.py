@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from approxmm.cli.console import emit, guarded, progress_bar
+from approxmm.cli.console import emit, guarded, progress_bar, warn
 from approxmm.cli.options import AsJson, Debug, Quiet
 
 __all__ = ["report"]
@@ -31,7 +31,9 @@ def report(
     the sampling error side by side. No network, about a minute on two cores (longer on the first run,
     which compiles).
 
-    A SPEC names its study (quick, recall, field) and its settings; reports/*.toml are examples.
+    A SPEC names its study (quick, recall, field, closure, depth) and its settings; reports/*.toml are examples. The
+    depth study keeps finished runs in the output folder until the report is written: interrupted, the same command
+    goes on with the rest.
 
     Example: approxmm report -o my-report
     """
@@ -45,9 +47,16 @@ def report(
     if seed is not None:
         settings = type(settings)(**{**settings.model_dump(), "seed": seed})
     check_writable(output / "index.html")
-    with progress_bar("report", hidden=quiet or as_json) as advance:
-        study = run_study(settings, workers=workers, progress=advance)
+    finished = output / "finished.jsonl"
+    try:
+        with progress_bar("report", hidden=quiet or as_json) as advance:
+            study = run_study(settings, workers=workers, progress=advance, finished=finished)
+    except KeyboardInterrupt:
+        if finished.exists():
+            warn(f"finished runs are kept in {finished}; the same command goes on", quiet=quiet)
+        raise
     files = write_report(study, output)
+    finished.unlink(missing_ok=True)  # a later report is made anew, perhaps by other code
     findings = "\n".join(f"  {i}. {finding}" for i, finding in enumerate(study.findings, start=1))
     text = (
         f"Report: {files.page}\n  {len(files.figures)} figure files in {output / 'figures'}, "

@@ -50,6 +50,7 @@ def train(
     keep: t.Keep = None,
     patience: t.Patience = None,
     measure_every: t.MeasureEvery = None,
+    measure_at: t.MeasureAt = None,
     evaluate_every: t.EvaluateEvery = None,
     evaluate_on: t.EvaluateOn = None,
     checkpoint: t.CheckpointFile = None,

@@ -74,6 +74,9 @@ MeasureEvery = Annotated[
     Count,
     typer.Option("--measure-every", help="Measure the compounding every so many epochs, first and last too."),
 ]
+MeasureAt = Annotated[
+    Name, typer.Option("--measure-at", help="Measure it after these steps of the run too: 0,100,1000.")
+]
 EvaluateEvery = Annotated[
     Count, typer.Option("--evaluate-every", help="Validate after every so many steps too, on --evaluate-on examples.")
 ]

@@ -27,12 +27,21 @@ def requested(given: Mapping[str, Any]) -> dict[str, Any]:
     asked["options"] = parse_options(asked.pop("option", None))
     if "sampled" in asked:
         asked["sampled"] = [name.strip() for name in asked["sampled"].split(",")]
+    if "measure_at" in asked:
+        asked["measure_at"] = _steps(asked["measure_at"])
     base = _base(asked)
     if base.get("method", asked.get("method")) == asked.get("method", base.get("method")):
         asked["options"] = {**base.get("options", {}), **asked["options"]}
     else:
         base.pop("budget", None)  # of another method
     return _DEFAULTS | base | asked
+
+
+def _steps(text: str) -> list[int]:
+    try:
+        return [int(step) for step in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"--measure-at {text}: must be numbers of steps between commas, as in 0,100,1000") from error
 
 
 def _base(asked: dict[str, Any]) -> dict[str, Any]:

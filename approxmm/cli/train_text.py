@@ -32,7 +32,9 @@ def result_text(result: TrainingResult, written: dict[str, Path | None]) -> str:
         f"{result.epochs} epochs, {result.steps} steps in {result.seconds:.1f} s: "
         f"{result.examples_per_second:,.0f} examples/s; kept is {_WHICH[kept['which']]}, of epoch {kept['epoch']}",
         f"path {result.path}",
+        f"seconds: {_seconds(result.phase_seconds)}",
         f"{result.multiplications_fraction:.1%} of exact training's multiplications ({_parts(result)})",
+        *_active(result.active_fractions),
         f"memory: {_megabytes(memory['total'])}, of it {_megabytes(memory['index'])} for the method's index; "
         f"{memory['ratio']:.2f} × parameters, optimiser and batch without it; peak of the process "
         f"{result.peak_memory_mb:,.0f} MB",
@@ -44,6 +46,9 @@ def result_text(result: TrainingResult, written: dict[str, Path | None]) -> str:
     ]
     lines += [f"validation accuracy: {'; '.join(reached)}"] if reached else []
     lines += [str(profile) for profile in result.profiles[-1:]]
+    if len(result.profiles) > 1:
+        steps = ", ".join(str(profile.settings["step"]) for profile in result.profiles)
+        lines.append(f"compounding was measured after steps {steps}; above is the last, --json gives all")
     lines += [f"{what} written to {path}" for what, path in written.items() if path is not None]
     return "\n".join(lines)
 
@@ -58,6 +63,17 @@ def _parts(result: TrainingResult) -> str:
         elif done.get(name):
             parts.append(f"{words} {done[name] / total:.1%} of all")
     return ", ".join(parts)
+
+
+def _active(shares: list[float | None]) -> list[str]:
+    """Return a line on the shares of the sampled layers; of many, the first and last ones."""
+    known = [f"{share:.1%}" for share in shares if share is not None]
+    shown = known if len(known) <= 10 else [*known[:4], "…", *known[-4:]]
+    return [f"active in each sampled layer: {', '.join(shown)}"] if known else []
+
+
+def _seconds(phases: dict[str, float]) -> str:
+    return ", ".join(f"{name} {seconds:.2g}" for name, seconds in phases.items() if seconds > 0.0)
 
 
 def _megabytes(size: float) -> str:

@@ -15,6 +15,7 @@ from approxmm.activations import slope
 from approxmm.compile import compiled
 from approxmm.engine.dense import dot_rows
 from approxmm.engine.layout import Layout, units_of, weights_of
+from approxmm.engine.ledger import BACKWARD, UPDATE, Ledger, mark
 from approxmm.engine.normalising import normalise_gradient
 from approxmm.engine.optimizers import adds_directly, kept, update
 from approxmm.engine.team import Team, barrier, share
@@ -55,34 +56,41 @@ def _step_bias(
 
 
 @compiled
-def _scale(delta: np.ndarray, mask: np.ndarray, factor: float, into: np.ndarray) -> None:
+def _multiply_rows(delta: np.ndarray, factor: float, team: Team) -> None:
+    """Multiply ∂loss/∂z (B, m) by a number in place; threads share the examples."""
     kind = delta.dtype.type(factor)
-    for i in range(delta.size):
-        into[i] = kind * (delta[i] * mask[i])
+    first, stop = share(team, delta.shape[0], 1)
+    for r in range(first, stop):
+        for j in range(delta.shape[1]):
+            delta[r, j] *= kind
+    barrier(team)
+
+
+@compiled
+def _is_masked(draws: tuple[int, int]) -> bool:
+    """Return whether one output-side mask serves both gradients, so that ∂loss/∂z is masked where it stands."""
+    return draws[0] == draws[1] != EXACT
 
 
 @compiled
 def _sides(
-    delta: np.ndarray, k: int, draws: tuple[int, int], factor: float, layout: Layout, work: Workspace, rank: int
+    delta: np.ndarray, k: int, draws: tuple[int, int], layout: Layout, work: Workspace, rank: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return ∂loss/∂z_k (B, m) times the output-side scales of the input gradient and of the weight gradient.
 
-    The second is multiplied by `factor` besides. Both are `delta` itself where there is nothing to do.
+    Both are `delta` itself where there is nothing to do, or where one mask serves both, which it has had then.
     """
-    size, flat = delta.size, delta.reshape(-1)
     sides = (delta, delta)
-    for side, draw, times in ((0, draws[0], 1.0), (1, draws[1], factor)):
-        into = work.scaled[2 * rank + side, :size]
-        if draw != EXACT:
-            _scale(flat, units_of(work.mask[draw], layout, k, delta.shape[0]).reshape(-1), times, into)
-        elif times != 1.0:
-            kind = delta.dtype.type(times)
-            for i in range(size):
-                into[i] = kind * flat[i]
-        else:
-            continue
-        scaled = into.reshape(delta.shape)
-        sides = (scaled, sides[1]) if side == 0 else (sides[0], scaled)
+    if draws[0] == draws[1]:
+        return sides
+    for side in range(2):
+        if draws[side] != EXACT:
+            scaled = work.scaled[2 * rank + side, : delta.size].reshape(delta.shape)
+            mask = units_of(work.mask[draws[side]], layout, k, delta.shape[0])
+            for r in range(delta.shape[0]):
+                for j in range(delta.shape[1]):
+                    scaled[r, j] = delta[r, j] * mask[r, j]
+            sides = (scaled, sides[1]) if side == 0 else (sides[0], scaled)
     return sides
 
 
@@ -120,6 +128,15 @@ def _times_slope(activation: Any, z: np.ndarray, delta: np.ndarray) -> None:
 
 
 @compiled
+def _draws(k: int, sampling: Sampling) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return which draws scale the inner and the output side of layer k's input gradient and weight gradient."""
+    exact, own = (EXACT, EXACT), (sampling.input_gradient, sampling.weight_gradient)
+    if k >= sampling.layers:
+        return exact, exact
+    return (own, exact) if sampling.inner else (exact, own)
+
+
+@compiled
 def _through_activation(
     k: int,
     batch: int,
@@ -131,7 +148,10 @@ def _through_activation(
     stop: int,
     team: Team,
 ) -> None:
-    """Turn ∂loss/∂a_k into ∂loss/∂φ(z_k) ∘ φ′(z_k) in place: for the thread's columns, or examples if normalised."""
+    """Turn ∂loss/∂a_k into ∂loss/∂φ(z_k) ∘ φ′(z_k) in place: for the thread's columns, or examples if normalised.
+
+    Where one mask serves both gradients that layer k takes part in, it is multiplied too.
+    """
     delta, z = units_of(work.delta, layout, k, batch), units_of(work.pre, layout, k, batch)
     rows, columns = (0, batch), (first, stop)
     if sampling.normalise:
@@ -142,15 +162,12 @@ def _through_activation(
             normalise_gradient(delta[r], out[r], work.inverse_rms[k, r])
     for r in range(rows[0], rows[1]):
         _times_slope(activation, z[r, columns[0] : columns[1]], delta[r, columns[0] : columns[1]])
-
-
-@compiled
-def _draws(k: int, sampling: Sampling) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return which draws scale the inner and the output side of layer k's input gradient and weight gradient."""
-    exact, own = (EXACT, EXACT), (sampling.input_gradient, sampling.weight_gradient)
-    if k >= sampling.layers:
-        return exact, exact
-    return (own, exact) if sampling.inner else (exact, own)
+    draws = _draws(k, sampling)[1]
+    if _is_masked(draws):
+        mask = units_of(work.mask[draws[0]], layout, k, batch)
+        for r in range(rows[0], rows[1]):
+            for j in range(columns[0], columns[1]):
+                delta[r, j] *= mask[r, j]
 
 
 @compiled
@@ -183,8 +200,10 @@ def backward(
     slots: np.ndarray,
     rate: float,
     step: int,
+    ledger: Ledger,
+    since: float,
     team: Team,
-) -> None:
+) -> float:
     """Turn ∂loss/∂z_L (in `work.delta`) into gradients, layer by layer, and step the parameters by them.
 
     The draws are those of the last `forward`; all threads of the team call it.
@@ -198,10 +217,20 @@ def backward(
         Learning rate.
     step : int
         Number of this step, from 1.
+    ledger : Ledger
+        Phases are timed here.
+    since : float
+        From `start`.
+
+    Returns
+    -------
+    float
+        The time of the last mark.
     """
     batch, depth = x.shape[0], layout.weight_at.size
     scratch = work.scratch[team.rank]
-    factor = -rate if adds_directly(optimizer) else 1.0
+    if adds_directly(optimizer):  # all that follows is linear in ∂loss/∂z
+        _multiply_rows(units_of(work.delta, layout, depth - 1, batch), -rate, team)
     for up in range(depth):
         k = depth - 1 - up
         W, delta = weights_of(params, layout, k), units_of(work.delta, layout, k, batch)
@@ -209,16 +238,21 @@ def backward(
         A, chosen = _input(x if k == 0 else units_of(work.out, layout, k - 1, batch), k, inner[1], sampling, work)
         # Nothing reads the gradient of the input; its place is given a harmless view.
         into = delta if k == 0 else units_of(work.delta, layout, k - 1, batch)
-        E, D = _sides(delta, k, outer, factor, layout, work, team.rank)
+        E, D = _sides(delta, k, outer, layout, work, team.rank)
         first, stop = share(team, W.shape[0], _BLOCK)
         height = _rows_at_once(W.shape[0], k, inner, work)
         for top in range(first, stop, height):
             end = min(stop, top + height)
             if k > 0:
                 _send_back(E, W, k, inner[0], work, into, top, end)
+            since = mark(ledger, team.rank, BACKWARD, since)
             update_weights(optimizer, params, slots, layout.weight_at[k], A, D, chosen, top, end, rate, step, scratch)
+            since = mark(ledger, team.rank, UPDATE, since)
         if k > 0:
             _through_activation(k - 1, batch, layout, activation, sampling, work, first, stop, team)
+            since = mark(ledger, team.rank, BACKWARD, since)
         first, stop = share(team, W.shape[1], _BLOCK)
         _step_bias(optimizer, params, slots, layout.bias_at[k], D, first, stop, rate, step, scratch)
         barrier(team)
+        since = mark(ledger, team.rank, UPDATE, since)
+    return since

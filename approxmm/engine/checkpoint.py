@@ -85,8 +85,7 @@ def _add(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint; nothing is unpickled, and no size is believed before it is checked.
 
-    Not claimed: that the entries of a method's index, whose shapes and types the run checks, belong to its weights.
-    Compiled code reads them as positions, so a checkpoint should come from where programs may come from.
+    Not claimed: that the arrays belong together. Who copies them into a run holds them against it: `restore_arrays`.
 
     Raises
     ------

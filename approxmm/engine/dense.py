@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from approxmm._tiles import add_outer_tile, dot_tile, multiply_tile
 from approxmm.compile import compiled
-from approxmm.engine._tiles import add_outer_tile, dot_tile, multiply_tile
 
 __all__ = ["add_outer", "dot_rows", "multiply"]
 
@@ -99,23 +99,23 @@ def dot_rows(D: np.ndarray, W: np.ndarray, chosen: np.ndarray, O: np.ndarray, st
     start, stop : int
         Positions in `chosen`.
     """
-    batch = D.shape[0]
+    batch, width = D.shape
     fives, fours = batch - batch % 5, start + (stop - start) // 4 * 4
     if fives > 0:
         for item in range(start, fours, 4):
-            _DOT_FIRST(O, D, W, chosen, 0, item, stop)
+            _DOT_FIRST(O, D, W, chosen, 0, item, stop, 0, width)
         for item in range(fours, stop):
-            _DOT_5_1(O, D, W, chosen, 0, item, stop)
+            _DOT_5_1(O, D, W, chosen, 0, item, stop, 0, width)
     for row in range(5, fives, 5):  # five rows of D stay in the first-level cache
         for item in range(start, fours, 4):
-            _DOT_5_4(O, D, W, chosen, row, item, stop)
+            _DOT_5_4(O, D, W, chosen, row, item, stop, 0, width)
         for item in range(fours, stop):
-            _DOT_5_1(O, D, W, chosen, row, item, stop)
+            _DOT_5_1(O, D, W, chosen, row, item, stop, 0, width)
     for row in range(fives, batch):
         for item in range(start, fours, 4):
-            _DOT_1_4(O, D, W, chosen, row, item, stop)
+            _DOT_1_4(O, D, W, chosen, row, item, stop, 0, width)
         for item in range(fours, stop):
-            _DOT_1_1(O, D, W, chosen, row, item, stop)
+            _DOT_1_1(O, D, W, chosen, row, item, stop, 0, width)
 
 
 @compiled

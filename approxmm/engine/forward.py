@@ -16,6 +16,7 @@ from approxmm.activations import value
 from approxmm.compile import compiled, copy_into
 from approxmm.engine.dense import multiply
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
+from approxmm.engine.ledger import FORWARD, KEPT, SELECT, Ledger, mark
 from approxmm.engine.normalising import normalise_row
 from approxmm.engine.team import Team, barrier, share
 from approxmm.engine.workspace import EXACT, Sampling, Workspace, copied, entering, masks_input, pack
@@ -90,15 +91,16 @@ def _draw_masks(
     read: np.ndarray,
     layout: Layout,
     work: Workspace,
+    ledger: Ledger,
     rank: int,
     batch: int,
 ) -> None:
     """Draw the masks of example b's outputs of layer k."""
-    own = work.active_count.size + rank
-    index, scale = work.active_index[own], work.active_scale[own]
+    index, scale = work.active_index[rank], work.active_scale[rank]
     for draw in range(work.mask.shape[0]):
         mask = units_of(work.mask[draw], layout, k, batch)[b]
         count = select(state, k, read, _for_draw(key, draw, b), index, scale)
+        ledger.counts[rank, k, KEPT] += count
         mask[:] = 0.0
         for j in range(count):
             mask[index[j]] = scale[j]
@@ -113,8 +115,10 @@ def _finish(
     layout: Layout,
     sampling: Sampling,
     work: Workspace,
+    ledger: Ledger,
+    since: float,
     team: Team,
-) -> None:
+) -> float:
     """Do what is left of a hidden layer, example by example: masks, normalisation, the masked copy."""
     batch = read.shape[0]
     out = units_of(work.out, layout, k, batch)
@@ -122,7 +126,9 @@ def _finish(
     first, stop = share(team, batch, 1)
     for b in range(first, stop):
         if masked:
-            _draw_masks(state, k, b, key, read[b], layout, work, team.rank, batch)
+            since = mark(ledger, team.rank, FORWARD, since)
+            _draw_masks(state, k, b, key, read[b], layout, work, ledger, team.rank, batch)
+            since = mark(ledger, team.rank, SELECT, since)
             if sampling.forward != EXACT:
                 mask = units_of(work.mask[sampling.forward], layout, k, batch)
                 for j in range(out.shape[1]):
@@ -134,6 +140,7 @@ def _finish(
             copy = copied(k + 1, sampling.weight_gradient, batch, out.shape[1], work)
             for j in range(out.shape[1]):
                 copy[b, j] = out[b, j] * mask[b, j]
+    return since
 
 
 @compiled
@@ -146,8 +153,10 @@ def forward(
     sampling: Sampling,
     key: Key,
     work: Workspace,
+    ledger: Ledger,
+    since: float,
     team: Team,
-) -> None:
+) -> float:
     """Compute all layers for the batch `x` (B, n_0) into the workspace; all threads of the team call it.
 
     Parameters
@@ -156,6 +165,15 @@ def forward(
         The method's, built for the sampled layers.
     key : Key
         Names the draw; each layer draws with its own number (from 1) as layer.
+    ledger : Ledger
+        Phases are timed here, and what output-side masks keep is counted.
+    since : float
+        From `start`.
+
+    Returns
+    -------
+    float
+        The time of the last mark.
     """
     batch, depth = x.shape[0], layout.weight_at.size
     a = x
@@ -168,11 +186,15 @@ def forward(
             if team.rank == 0:
                 _draw_inner(state, a, k, sampling, here, work)
             barrier(team)
+            since = mark(ledger, team.rank, SELECT, since)
         A, chosen = entering(a, k, sampling.forward if sampled and sampling.inner else EXACT, work)
         start, stop = share(team, W.shape[1], COLUMNS)
         _layer(activation, A, W, b, chosen, z, out, k == depth - 1, start, stop)
         barrier(team)
         if k < depth - 1 and (sampling.normalise or (sampled and not sampling.inner)):
-            _finish(state, k, here, a if sampling.reads_input else z, layout, sampling, work, team)
+            read = a if sampling.reads_input else z
+            since = _finish(state, k, here, read, layout, sampling, work, ledger, since, team)
             barrier(team)
+        since = mark(ledger, team.rank, FORWARD, since)
         a = out
+    return since

@@ -7,7 +7,7 @@ from typing import Any
 
 from approxmm.engine.loop import Position
 from approxmm.engine.session import Session
-from approxmm.engine.session_arrays import model_arrays, restore_arrays
+from approxmm.engine.session_arrays import model_arrays
 from approxmm.engine.snapshot import Snapshot
 
 __all__ = ["Kept"]
@@ -40,7 +40,7 @@ class Kept:
 
     def put_back(self, session: Session) -> None:
         """Make it the session's network again."""
-        restore_arrays(session, dict(self.snapshot.items()))
+        self.snapshot.put_back(model_arrays(session))
 
     def is_now(self, at: Position) -> bool:
         """Whether it is of the present step, so that it need not be stored beside the present state."""

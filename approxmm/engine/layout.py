@@ -18,6 +18,8 @@ from approxmm.network import Network
 
 __all__ = ["Layout", "bias_of", "flatten", "make_layout", "unflatten", "units_of", "weights_of"]
 
+_LINE = 64  # bytes of a line of the cache
+
 
 class Layout(NamedTuple):
     """Where each layer's arrays start.
@@ -50,19 +52,25 @@ def make_layout(widths: Sequence[int]) -> tuple[Layout, int]:
 
 
 def flatten(network: Network, dtype: np.dtype | type) -> np.ndarray:
-    """Return all parameters of `network` as one new vector."""
-    parts = []
-    for k, W in enumerate(network.weights, start=1):
-        parts += [W.reshape(-1), network.bias(k)]
-    return np.concatenate(parts).astype(dtype)
+    """Return all parameters of `network` as one new vector, which begins where a line of the cache does."""
+    layout, size = make_layout(network.widths)
+    item = np.dtype(dtype).itemsize
+    room = np.empty(size * item + _LINE, np.uint8)
+    start = -room.ctypes.data % _LINE
+    params: np.ndarray = room[start : start + size * item].view(dtype)
+    for k, W in enumerate(network.weights):  # layer by layer: no second copy of them all
+        weights_of(params, layout, k)[...] = W
+        bias_of(params, layout, k)[...] = network.bias(k + 1)
+    return params
 
 
 def unflatten(
-    params: np.ndarray, layout: Layout, activation: str | tuple[str, ...], normalise: str = "none"
+    params: np.ndarray, layout: Layout, activation: str | tuple[str, ...], normalise: str = "none", copy: bool = True
 ) -> Network:
-    """Return a network with copies of the parameters."""
-    weights = tuple(weights_of(params, layout, k).copy() for k in range(len(layout.weight_at)))
-    biases = tuple(bias_of(params, layout, k).copy() for k in range(len(layout.bias_at)))
+    """Return a network with copies of the parameters, or with views of them."""
+    params = params.copy() if copy else params
+    weights = tuple(weights_of(params, layout, k) for k in range(len(layout.weight_at)))
+    biases = tuple(bias_of(params, layout, k) for k in range(len(layout.bias_at)))
     return Network(weights, biases, activation, normalise)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from approxmm.engine.recipe import check_counts
 from approxmm.engine.settings import schedule_factors
@@ -36,6 +39,8 @@ class Plan:
     evaluate_on : int
     measure_every : int, optional
         Measure the compounding of error every this many epochs, and at the start and the end; by default never.
+    measure_at : iterable of int
+        Also measure it when so many steps of the run have been taken: 0 is before the first.
     probe : int
         Validation examples it is measured on.
     checkpoint : path-like, optional
@@ -60,6 +65,7 @@ class Plan:
     evaluate_every: int | None = None
     evaluate_on: int = 1000
     measure_every: int | None = None
+    measure_at: Sequence[int] = ()
     probe: int = 500
     checkpoint: str | Path | None = None
     checkpoint_seconds: float = 60.0
@@ -69,6 +75,7 @@ class Plan:
         optional = {name: getattr(self, name) for name in ("patience", "evaluate_every", "measure_every")}
         given = {name: value for name, value in optional.items() if value is not None}
         check_counts(epochs=self.epochs, evaluate_on=self.evaluate_on, probe=self.probe, **given)
+        object.__setattr__(self, "measure_at", _checked_steps(self.measure_at))
         schedule_factors(self.schedule, 0, 1, 1)
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
@@ -77,3 +84,11 @@ class Plan:
             raise InputError(f"checkpoint_seconds={self.checkpoint_seconds!r} must be a number of at least 0")
         if self.resume and self.checkpoint is None:
             raise InputError("resume=True needs a checkpoint to continue from; name its file with checkpoint")
+
+
+def _checked_steps(steps: Sequence[int]) -> tuple[int, ...]:
+    """Return numbers of steps, increasing, each once."""
+    given = list(steps) if isinstance(steps, Iterable) and not isinstance(steps, str) else [steps]
+    if not all(isinstance(step, (int, np.integer)) and not isinstance(step, bool) and step >= 0 for step in given):
+        raise InputError(f"measure_at={steps!r} must be numbers of steps, integers of at least 0, as in (0, 100, 1000)")
+    return tuple(sorted({int(step) for step in given}))

@@ -51,9 +51,10 @@ class TrainingResult:
     multiplications : dict
         ``done`` and ``dense``, by product; see `count_multiplications`.
     active_fractions : list
-        Mean active share of each layer's sampled side; None where nothing was selected.
+        Mean share of each layer's sampled side that was kept; None where nothing was sampled.
     phase_seconds : dict
-        Where the time went; see `seconds_by_phase`. Evaluation and measurement are not part of `seconds`.
+        ``select``, ``forward``, ``backward``, ``update``, ``upkeep``: where `seconds` went; see `seconds_by_phase`.
+        Besides, ``evaluation`` and ``measurement``, which are not part of `seconds`.
     memory : dict
         Bytes by part, the method's index among them; see `memory_by_part`.
     peak_memory_mb : float

@@ -119,15 +119,20 @@ class Run:
                 self.profiles.append(self.measured())
             if not self.good.taken:
                 self.good.take(self.session, self.at)
+            if not self._measure_if_due():  # also where a run was stopped before it
+                return self._diverged()
             while self.at.epoch < self.plan.epochs and not self._out_of_patience():
                 if not self._advance():
-                    self.status = "diverged"
-                    self.good.put_back(self.session)
-                    break
+                    return self._diverged()
                 if self.hooks.stop is not None and self.hooks.stop() and self.at.epoch < self.plan.epochs:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
             self.status = "interrupted"
+        return self.status
+
+    def _diverged(self) -> str:
+        self.status = "diverged"
+        self.good.put_back(self.session)
         return self.status
 
     def put_back_kept(self) -> str:
@@ -159,6 +164,8 @@ class Run:
             self._report()
         if self._evaluation_due() and not self._evaluate():
             return False
+        if not self._measure_if_due():
+            return False
         ended = at.step == self.loop.steps
         if ended and not self._end_epoch():
             return False
@@ -169,9 +176,24 @@ class Run:
     def _next_event(self) -> int:
         """Return the step of the epoch at which something besides steps happens next."""
         every, at = self.plan.evaluate_every, self.at
-        if every is None:
-            return self.loop.steps
-        return min(self.loop.steps, at.step + every - at.taken % every)
+        due = [step for step in self.plan.measure_at if step > at.taken][:1]
+        due += [] if every is None else [at.taken + every - at.taken % every]
+        return min([self.loop.steps, *(at.step + step - at.taken for step in due)])
+
+    def _measure_if_due(self) -> bool:
+        """Measure if the present step was chosen for it; return False if the parameters exploded."""
+        taken = self.at.taken
+        if taken not in self.plan.measure_at or self._measured(taken):
+            return True
+        if not self._finite():
+            return False
+        profile = self.measured()
+        with self._indivisible():
+            self.profiles.append(profile)
+        return True
+
+    def _measured(self, step: int) -> bool:
+        return any(profile.settings["step"] == step for profile in self.profiles)
 
     def _evaluation_due(self) -> bool:
         every, done = self.plan.evaluate_every, self.curves.evaluations["step"]
@@ -195,7 +217,7 @@ class Run:
             return False
         score, every, next_epoch = self._score(), self.plan.measure_every, self.at.epoch + 1
         due = every is not None and next_epoch % every == 0 and next_epoch < self.plan.epochs
-        profile = self.measured() if due else None
+        profile = self.measured() if due and not self._measured(self.at.taken) else None
         with self._indivisible():
             loss = self.loop.end_epoch()
             self.curves.end_epoch(self.at, loss, score)
@@ -214,7 +236,7 @@ class Run:
 
     def _finite(self) -> bool:
         """Whether the last update left numbers: the loss shows it only at the next step."""
-        return bool(np.isfinite(self.session.params).all())
+        return self.session.finite()
 
     def _out_of_patience(self) -> bool:
         return (

@@ -8,23 +8,26 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from approxmm.activations import Activation, get_activation
+from approxmm.engine.allowance import batch_bytes, rows_within
 from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import bias_of, flatten, make_layout, unflatten, units_of, weights_of
+from approxmm.engine.ledger import make_ledger
 from approxmm.engine.losses import evaluate, target_memory, target_rows
 from approxmm.engine.optimizers import Collect, slot_count
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.steps import StepRange, train_steps
 from approxmm.engine.team import ALONE, Team, make_teams
-from approxmm.engine.workspace import Sampling, make_workspace
+from approxmm.engine.workspace import Sampling, Workspace, make_workspace
 from approxmm.errors import InputError
+from approxmm.methods.contract import Cost
 from approxmm.methods.exact import ExactState
 from approxmm.network import Network
 from approxmm.random import Key, Stream, generator, make_key
 
 __all__ = ["Session"]
 
-_BLOCK = 64  # examples that are evaluated together, if a step has no more
+_AT_ONCE = 1 << 16  # numbers that are looked at together, so that no array of answers is as long as the parameters
 
 
 class Session:
@@ -50,15 +53,38 @@ class Session:
         self.params = flatten(network, self.dtype)
         self.slots = np.zeros((slot_count(self.optimizer), size), dtype=self.dtype)
         self.sampled_layers = 0 if self.method.claims.exact else network.depth - 1
-        targets = target_memory(self.loss, max(self.batch, _BLOCK), network.widths[-1], self.dtype)
-        self.work = make_workspace(self.layout, targets, self.dtype, self.sampling(), self.threads)
+        self.work = self._workspace(self._rows(), self.threads)
         hidden = range(network.depth - 1)
         self.state = self.method.prepare(
             [weights_of(self.params, self.layout, k) for k in hidden],
             [bias_of(self.params, self.layout, k) for k in hidden],
             make_key(self.seed, Stream.BUILD, layer=1),
         )
-        self.active = np.zeros(network.depth)
+        self.ledger = make_ledger(self.threads, network.depth)
+        self._aside = make_ledger(1, network.depth)  # for passes that are no steps
+
+    def _workspace(self, rows: int, threads: int) -> Workspace:
+        targets = target_memory(self.loss, rows, int(self.layout.widths[-1]), self.dtype)
+        return make_workspace(self.layout, targets, self.dtype, self.sampling(), threads)
+
+    def _rows(self) -> int:
+        """Return how many examples the workspace holds; the same for any number of threads.
+
+        No result of an exact pass depends on it, bit for bit: every element is summed in one order.
+        """
+        parameters = self.params.nbytes + self.slots.nbytes
+        needed = parameters + batch_bytes(self.layout, self.batch, self.dtype.itemsize)
+        held = parameters + self.step_bytes()
+        return rows_within(needed, held, self.together, lambda rows: self._workspace(rows, 1))
+
+    @property
+    def together(self) -> int:
+        """Examples of a step whose products the workspace is for."""
+        return self.batch
+
+    def step_bytes(self) -> int:
+        """Return the bytes that steps of one thread take besides the workspace."""
+        return 0
 
     @property
     def depth(self) -> int:
@@ -77,9 +103,17 @@ class Session:
             normalise=self.normalise == "rms",
         )
 
-    def network(self) -> Network:
-        """Return a copy of the present parameters as a network."""
-        return unflatten(self.params, self.layout, self.activation_name, self.normalise)
+    def statement(self, k: int, steps: int, examples: int) -> Cost:
+        """Return what steps cost in sampled layer k besides its products, by the method's own statement.
+
+        The products in it are not those that were counted.
+        """
+        each = self.method.cost(self.batch, int(self.layout.widths[k]), int(self.layout.widths[k + 1]))
+        return Cost(each.product * steps, each.selection * self.recipe.draw_count * steps, each.upkeep * steps)
+
+    def network(self, copy: bool = True) -> Network:
+        """Return the present parameters as a network: copies, or views, which hold as long as nobody trains on."""
+        return unflatten(self.params, self.layout, self.activation_name, self.normalise, copy)
 
     def epoch_order(self, examples: int, epoch: int) -> np.ndarray:
         """Return the order of examples in `epoch` (from 0): a function of seed and epoch alone."""
@@ -118,7 +152,7 @@ class Session:
             self.seed,
             self.work,
             losses,
-            self.active,
+            self.ledger,
             team,
         )
         return taken
@@ -134,7 +168,7 @@ class Session:
         key, sampling = Key(self.seed, Stream.PROBE, item, 0, 0), self.sampling(sampled)
         # An exact pass never asks the method: the same compiled code serves all methods.
         state = self.state if sampling.layers else ExactState()
-        forward(x, params, self.layout, self.phi, state, sampling, key, self.work, ALONE)
+        forward(x, params, self.layout, self.phi, state, sampling, key, self.work, self._aside, 0.0, ALONE)
         return [
             (units_of(self.work.pre, self.layout, k, len(x)), units_of(self.work.out, self.layout, k, len(x)))
             for k in range(self.depth)
@@ -157,13 +191,13 @@ class Session:
         evaluate(self.loss, scores, target_rows(self.loss, y, self.dtype), delta)
         result = np.empty((1, self.params.size), dtype=self.dtype)
         way = (self.params, self.layout, self.phi, self.sampling(sampled), self.work)
-        backward(x, *way, Collect(), result, 1.0, 1, ALONE)
+        backward(x, *way, Collect(), result, 1.0, 1, self._aside, 0.0, ALONE)
         flat: np.ndarray = result[0]
         return flat
 
     def blocks(self, x: np.ndarray, size: int | None = None) -> Iterator[slice]:
-        """Yield slices of `x` of the batch size, or of another one."""
-        size = size or self.batch
+        """Yield slices of `x` of the batch size (or of what the workspace holds), or of another one."""
+        size = size or min(self.batch, len(self.work.rows))
         for start in range(0, len(x), size):
             yield slice(start, min(start + size, len(x)))
 
@@ -186,6 +220,11 @@ class Session:
             met = weights_of(params, self.layout, k + 1 if claims.side == "output" else k)
             met *= mean[:, None].astype(self.dtype)
         return params
+
+    def finite(self) -> bool:
+        """Return whether all parameters are finite."""
+        params = self.params
+        return all(np.isfinite(params[at : at + _AT_ONCE]).all() for at in range(0, params.size, _AT_ONCE))
 
     def predict(self, x: np.ndarray, sampled: bool = False) -> np.ndarray:
         """Return the predicted class of each row, (B,) int64, by exact products or by the training's sampled path."""

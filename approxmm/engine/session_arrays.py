@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
 from approxmm.engine.session import Session
 from approxmm.errors import DataError
+from approxmm.methods.state_check import named_arrays, with_arrays
 
 __all__ = ["held_bytes", "model_arrays", "restore_arrays", "session_arrays"]
 
 
-_NUMBERS = ("params", "slots", "active")  # a method's state may hold NaN for what is not set
+_NUMBERS = ("params", "slots")  # a method's state may hold NaN for what is not set
 
 
 def session_arrays(session: Session) -> dict[str, np.ndarray]:
-    """Return the arrays themselves (no copies): parameters, the optimiser's memory, counts, the method's state."""
-    own = {"params": session.params, "slots": session.slots, "active": session.active}
-    return own | dict(_arrays_in(session.state, "state"))
+    """Return the arrays themselves (no copies): parameters, the optimiser's memory, the method's state."""
+    own = {"params": session.params, "slots": session.slots}
+    return own | dict(named_arrays(session.state, "state"))
 
 
 def model_arrays(session: Session) -> dict[str, np.ndarray]:
@@ -33,8 +33,8 @@ def restore_arrays(session: Session, arrays: Mapping[str, np.ndarray]) -> None:
     Raises
     ------
     DataError
-        If one is unknown to the session, or of another shape or type, or holds numbers that are not finite. Nothing is
-        copied then.
+        If one is unknown to the session, or of another shape or type, holds numbers that are not finite, or if the
+        method refuses what would be its state. Nothing is copied then.
     """
     own = session_arrays(session)
     for name, array in arrays.items():
@@ -47,21 +47,12 @@ def restore_arrays(session: Session, arrays: Mapping[str, np.ndarray]) -> None:
             )
         if name in _NUMBERS and not np.isfinite(array).all():
             raise DataError(f"array {name!r} holds numbers that are not finite")
+    session.method.check_state(with_arrays(session.state, "state", arrays), session.state)
     for name, array in arrays.items():
         own[name][...] = array
 
 
 def held_bytes(session: Session) -> dict[str, int]:
     """Return the bytes of all arrays that the session holds, by its attribute."""
-    held = {name: sum(array.nbytes for _, array in _arrays_in(value, name)) for name, value in vars(session).items()}
+    held = {name: sum(array.nbytes for _, array in named_arrays(value, name)) for name, value in vars(session).items()}
     return {name: size for name, size in held.items() if size}
-
-
-def _arrays_in(value: Any, name: str) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the arrays of a NamedTuple and of those inside it, with dotted names."""
-    if isinstance(value, np.ndarray):
-        yield name, value
-    elif isinstance(value, tuple):
-        fields = getattr(value, "_fields", range(len(value)))
-        for field, item in zip(fields, value, strict=True):
-            yield from _arrays_in(item, f"{name}.{field}")

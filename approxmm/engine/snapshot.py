@@ -54,6 +54,17 @@ class Snapshot:
             self._file.readinto(array.reshape(-1).view(np.uint8).data)
             yield name, array
 
+    def put_back(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write the copies into arrays of these names, straight from the file."""
+        if self._file is not None:
+            self._file.seek(0)
+        for name in self._forms:
+            own = arrays[name]
+            if self._file is None:
+                own[...] = self._memory[name]
+            elif own.size:
+                self._file.readinto(own.data.cast("B"))
+
     def _opened(self) -> BufferedRandom:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="approxmm-")  # noqa: SIM115 - closed with the snapshot

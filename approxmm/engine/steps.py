@@ -10,6 +10,7 @@ from approxmm.compile import compiled, copy_into
 from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import Layout, bias_of, units_of, weights_of
+from approxmm.engine.ledger import FORWARD, KEPT, TIMED, UPKEEP, Ledger, mark, start
 from approxmm.engine.losses import evaluate
 from approxmm.engine.optimizers import moves_idle
 from approxmm.engine.team import Team, barrier, share
@@ -64,15 +65,11 @@ def _show(
     state: Any,
     optimizer: Any,
     sampling: Sampling,
-    active: np.ndarray,
     work: Workspace,
 ) -> None:
     """Let the method see what the step did: the products' inputs and the new weights."""
-    depth = layout.weight_at.size
     only_chosen = sampling.inner and sampling.weight_gradient != EXACT and not moves_idle(optimizer)
     for k in range(sampling.layers):
-        for draw in range(work.packed.shape[0]):
-            active[k] += work.active_count[draw * depth + k] / work.packed.shape[0]
         seen = x if k == 0 else units_of(work.out, layout, k - 1, x.shape[0])
         observe(state, k, seen, bias_of(params, layout, k))
         side = layout.widths[k] if sampling.inner else layout.widths[k + 1]
@@ -80,6 +77,22 @@ def _show(
         if only_chosen:
             changed, _ = active_items(k, sampling.weight_gradient, work)
         refresh(state, k, weights_of(params, layout, k), changed)
+
+
+@compiled
+def _count(layout: Layout, sampling: Sampling, work: Workspace, ledger: Ledger, size: int) -> None:
+    """Count the multiplications of a step: those of chosen items, or all, for masks drop nodes that were computed."""
+    draws = (sampling.forward, sampling.input_gradient, sampling.weight_gradient)
+    for k in range(layout.weight_at.size):
+        inner = k < sampling.layers and sampling.inner
+        for product in range(len(draws)):
+            items = layout.widths[k]
+            if inner and draws[product] != EXACT:
+                items = active_items(k, draws[product], work)[0].size
+            if k > 0 or product != 1:  # nothing reads the gradient of the input
+                ledger.counts[0, k, product] += size * items * layout.widths[k + 1]
+        for draw in range(work.packed.shape[0] if inner else 0):
+            ledger.counts[0, k, KEPT] += size * active_items(k, draw, work)[0].size
 
 
 @compiled
@@ -99,7 +112,7 @@ def train_steps(
     seed: int,
     work: Workspace,
     losses: np.ndarray,
-    active: np.ndarray,
+    ledger: Ledger,
     team: Team,
 ) -> int:
     """Take some steps of an epoch; all threads of the team call it with the same arrays.
@@ -110,8 +123,8 @@ def train_steps(
     targets : (N, t) array
         From `target_rows`.
     losses : (steps of the epoch,) float64, written
-    active : (L,) float64
-        The number of active inner items is added here.
+    ledger : Ledger
+        What is done is counted and timed here.
 
     Returns
     -------
@@ -122,19 +135,27 @@ def train_steps(
     for s in range(steps.first, steps.stop):
         size = min(batch, steps.order.size - s * batch)
         now = steps.before + s
+        # The first thread does what is not shared, so that its clock divides the whole step.
+        since = start(team.rank == 0 and now % TIMED == 0)
         _fetch(x, targets, steps.order, s * batch, size, work, team)
         rows = work.rows[:size]
-        forward(rows, params, layout, activation, state, sampling, Key(seed, _SELECT, now, 0, 0), work, team)
+        key = Key(seed, _SELECT, now, 0, 0)
+        since = forward(rows, params, layout, activation, state, sampling, key, work, ledger, since, team)
         if team.rank == 0:
             scores = units_of(work.out, layout, depth - 1, size)
             delta = units_of(work.delta, layout, depth - 1, size)
             losses[s] = evaluate(loss, scores, work.targets[:size], delta)
         barrier(team)
+        since = mark(ledger, team.rank, FORWARD, since)
         if not losses[s] < loss.limit:  # written so that NaN ends the run too
             return s - steps.first
         rate = steps.rates[s - steps.first]
-        backward(rows, params, layout, activation, sampling, work, optimizer, slots, rate, now + 1, team)
+        since = backward(
+            rows, params, layout, activation, sampling, work, optimizer, slots, rate, now + 1, ledger, since, team
+        )
         if team.rank == 0:
-            _show(rows, params, layout, state, optimizer, sampling, active, work)
+            _count(layout, sampling, work, ledger, size)
+            _show(rows, params, layout, state, optimizer, sampling, work)
+        mark(ledger, team.rank, UPKEEP, since)
         barrier(team)
     return steps.stop - steps.first

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from approxmm.engine.accounting import (
 )
 from approxmm.engine.checks import check_dataset, check_fit
 from approxmm.engine.evaluate import confusion_counts
+from approxmm.engine.keywords import Keywords, of_plan, of_recipe, with_keywords
 from approxmm.engine.paths import make_session
 from approxmm.engine.plan import Plan
 from approxmm.engine.recipe import Recipe, check_counts
@@ -37,9 +40,9 @@ from approxmm.parallel import single_threaded_blas
 __all__ = ["train"]
 
 _FREE = ("checkpoint", "checkpoint_seconds", "resume")  # not settings of the run, but where its state is kept
-_OWN = ("method", "loss")  # parts of a recipe that `train` decides
 
 
+@with_keywords
 def train(
     data: Dataset,
     method: Method,
@@ -53,7 +56,7 @@ def train(
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
     notify: Callable[[str], None] | None = None,
-    **settings: Any,
+    **settings: Unpack[Keywords],
 ) -> TrainingResult:
     """Train a classifier whose products are sampled by `method`, with softmax cross-entropy.
 
@@ -75,10 +78,8 @@ def train(
     progress, stop, notify : callable, optional
         See `Hooks`. Without `notify`, what goes wrong without ending the run is a RuntimeWarning.
     **settings
-        How a step is taken, the fields of `Recipe`: optimizer (``Adam()``), batch (20), seed (0; of weights, order of
-        examples and draws), dtype (float32), threads (as useful), sampled, independent, path, asynchronous; and what is
-        done besides, the fields of `Plan`: epochs (1), schedule, keep (``"best"``), validate, patience, evaluate_every,
-        measure_every, probe, checkpoint, resume, …
+        How a step is taken (optimizer … asynchronous: see `Recipe`; the seed is also that of the weights) and what is
+        done besides (epochs … resume: see `Plan`).
 
     Returns
     -------
@@ -99,7 +100,12 @@ def train(
     check_dataset(data)
     widths = [data.features, *[width] * depth, len(data.classes)]
     start = network or Network.random(
-        widths, activation=activation, init=init, seed=of_step.get("seed", 0), normalise=normalise
+        widths,
+        activation=activation,
+        init=init,
+        seed=of_step.get("seed", 0),
+        dtype=of_step["dtype"],
+        normalise=normalise,
     )
     check_fit(start, data)
     of_step["batch"] = min(of_step.get("batch", Recipe.batch), len(data.train))
@@ -110,20 +116,23 @@ def train(
     said: list[str] = []
     hooks = Hooks(progress, stop, _noted(said, notify))
     with single_threaded_blas():
-        return _Training(make_session(start, recipe), data, plan, hooks, described, said).result()
+        session = make_session(start, recipe)
+        del start, network  # the session has a copy
+        return _Training(session, data, plan, hooks, described, said).result()
 
 
-def _divided(settings: dict[str, Any]) -> tuple[Plan, dict[str, Any]]:
+def _divided(settings: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
     """Return the plan, and what is left for the recipe."""
-    of_plan = {field.name for field in fields(Plan)}
-    of_recipe = {field.name for field in fields(Recipe)} - set(_OWN)
+    for_plan, for_recipe = ([field.name for field in found] for found in (of_plan(), of_recipe()))
+    known = list(inspect.signature(train).parameters)
     for name in settings:
-        if name not in of_plan | of_recipe:
-            known = ", ".join(sorted(of_plan | of_recipe))
-            raise InputError(f"{name}={settings[name]!r}: train has no such argument; it takes {known}")
-    plan = Plan(**{name: value for name, value in settings.items() if name in of_plan})
+        if name not in for_plan + for_recipe:
+            close = get_close_matches(name, known, n=1)
+            remedy = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(known)}"
+            raise InputError(f"{name}={settings[name]!r}: train has no such argument; {remedy}")
+    plan = Plan(**{name: value for name, value in settings.items() if name in for_plan})
     # None stands for the default, as for threads.
-    recipe = {name: value for name, value in settings.items() if name in of_recipe and value is not None}
+    recipe = {name: value for name, value in settings.items() if name in for_recipe and value is not None}
     check_counts(**{name: recipe[name] for name in ("batch", "threads") if name in recipe})
     recipe["dtype"] = check_dtype(recipe.get("dtype", np.float32))
     return plan, recipe
@@ -149,6 +158,12 @@ class _Training:
         self.session, self.data, self.plan = session, data, plan
         self.settings, self.said = settings, said
         self.run = Run(session, self._part("train"), self._part("validation"), plan, hooks)
+        steps = self.run.loop.steps * plan.epochs
+        if plan.measure_at and plan.measure_at[-1] > steps:
+            raise InputError(
+                f"measure_at={plan.measure_at[-1]}: the run ends after {steps} steps ({self.run.loop.steps} an epoch); "
+                "measure earlier, or train for more epochs"
+            )
 
     def result(self) -> TrainingResult:
         saver = None
@@ -178,12 +193,12 @@ class _Training:
         run, session, at = self.run, self.session, self.run.at
         kept = {"best": run.best, "good": run.good}.get(which)
         place = {"epoch": kept.epoch, "step": kept.step} if kept else {"epoch": at.epoch, "step": at.taken}
-        counts = count_multiplications(session, at.taken)
+        counts = count_multiplications(session, at)
         confusion, validation = self._evaluated("test"), self._evaluated("validation")
         return TrainingResult(
             status=run.status,
             path=session.path,
-            network=session.network(),
+            network=session.network(copy=False),  # the session ends here
             kept={"which": which, **place},
             test_accuracy=_share_right(confusion[0]),
             validation_accuracy=_share_right(validation[0]),
@@ -196,7 +211,7 @@ class _Training:
             examples_per_second=at.timed / at.seconds if at.seconds else 0.0,
             multiplications_fraction=_fraction(counts),
             multiplications=counts,
-            active_fractions=active_fractions(session, at.taken),
+            active_fractions=active_fractions(session, at),
             phase_seconds=seconds_by_phase(session, at.seconds) | run.seconds,
             memory=memory_by_part(session),
             peak_memory_mb=peak_memory_mb(),
@@ -232,6 +247,7 @@ def _described(data: Dataset, network: Network, init: str, recipe: Recipe, plan:
         "sampled": sorted(recipe.sampled),
     }
     besides = {field.name: getattr(plan, field.name) for field in fields(plan) if field.name not in _FREE}
+    besides["measure_at"] = list(plan.measure_at)
     activation = network.activation if isinstance(network.activation, str) else list(network.activation)
     return {
         "data": data.name,

@@ -65,8 +65,9 @@ class Workspace(NamedTuple):
         Pre-activations, outputs and ∂loss/∂z of all layers, for a whole batch.
     mask : (D, units) float array
         Output-side scales of all layers, for each of a layer's D draws.
-    active_index, active_scale : (D · L + T, widest) arrays
-        Each inner-sampled layer's active items and scales, by draw and layer; the last T rows are the threads' own.
+    active_index, active_scale : (D · L or T, widest) arrays
+        Each inner-sampled layer's active items and scales, by draw and layer; on the output side, where they become
+        masks, each thread's own.
     active_count : (D · L,) int64
     packed : (D, …) float array
         What enters a product as a copy: the active columns of a layer's input, scaled, or its masked input.
@@ -75,9 +76,9 @@ class Workspace(NamedTuple):
     inverse_rms : (L, B) float64 array
         What each layer's outputs were multiplied by to normalise them.
     back : 1-D float array
-        ∂loss/∂(active inputs) of the layer at hand.
+        ∂loss/∂(active inputs) of the layer at hand, where inputs are sampled for it.
     scaled : (2 · T, B · widest) float array
-        Each thread's copies of ∂loss/∂z times the scales of a product, one of them times the learning rate.
+        Each thread's copies of ∂loss/∂z times the output-side scales of either gradient, where they differ.
     scratch : (T, …) float array
         Each thread's gradients of a few rows.
     norms : (widest,) float array
@@ -110,28 +111,32 @@ def make_workspace(
     """Return the memory for steps by `threads` threads; `targets`, a part of it, has a row for each example."""
     batch = len(targets)
     units, widest, depth = int(layout.unit_at[-1]) * batch, int(layout.widths.max()), len(layout.weight_at)
+    widest_output = int(layout.widths[1:].max())
+    inner, outer = sampling.layers > 0 and sampling.inner, sampling.layers > 0 and not sampling.inner
     draws = 1 + max(sampling.forward, sampling.input_gradient, sampling.weight_gradient)
-    masked = units if sampling.layers and not sampling.inner else 0
+    lists = draws * depth if inner else threads * outer
     packed_at = np.concatenate([[0], np.cumsum(layout.widths[:-1])])
     packed = int(packed_at[sampling.layers]) * batch if sampling.inner else 0
     if masks_input(sampling):
         packed = int(packed_at[sampling.layers + 1]) * batch
+    back = batch * widest if inner and sampling.input_gradient != EXACT else 0
+    differ = outer and sampling.input_gradient != sampling.weight_gradient
     return Workspace(
         rows=np.zeros((batch, int(layout.widths[0])), dtype=dtype),
         targets=targets,
         pre=np.zeros(units, dtype=dtype),
         out=np.zeros(units, dtype=dtype),
-        mask=np.zeros((draws, masked), dtype=dtype),
+        mask=np.zeros((draws, units if outer else 0), dtype=dtype),
         delta=np.zeros(units, dtype=dtype),
-        active_index=np.zeros((draws * depth + threads, widest), dtype=np.int64),
-        active_scale=np.zeros((draws * depth + threads, widest), dtype=dtype),
+        active_index=np.zeros((lists, widest), dtype=np.int64),
+        active_scale=np.zeros((lists, widest), dtype=dtype),
         active_count=np.zeros(draws * depth, dtype=np.int64),
         packed=np.zeros((draws, packed), dtype=dtype),
         packed_at=packed_at[:-1].astype(np.int64),
         inverse_rms=np.zeros((depth, batch)),
-        back=np.zeros(batch * widest, dtype=dtype),
-        scaled=np.zeros((2 * threads, batch * widest), dtype=dtype),
-        scratch=np.zeros((threads, (ROWS_AT_ONCE + 1) * widest), dtype=dtype),
+        back=np.zeros(back, dtype=dtype),
+        scaled=np.zeros((2 * threads, batch * widest_output if differ else 0), dtype=dtype),
+        scratch=np.zeros((threads, (ROWS_AT_ONCE + 1) * widest_output), dtype=dtype),
         norms=np.zeros(widest, dtype=dtype),
         everything=np.arange(widest, dtype=np.int64),
     )

@@ -37,6 +37,7 @@ from approxmm.hashing.query_codes import (
     hash_workspace,
     list_nonzeros,
     pool_listed,
+    squared_norm,
 )
 from approxmm.hashing.signatures import pack_items, project_items, squared_norms_into
 from approxmm.hashing.subspace import (
@@ -122,6 +123,7 @@ __all__ = [
     "retrieval",
     "retrieve",
     "screening_bound",
+    "squared_norm",
     "squared_norms_into",
     "step_columns",
     "step_index",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from approxmm.bits import words_for
 from approxmm.errors import InputError
 from approxmm.hashing._checks import Floats, check_matrix, check_vector
 from approxmm.hashing.parallel import in_shards
@@ -38,6 +39,8 @@ class HashIndex(NamedTuple):
         Projections of the unscaled items, K·L of them and zeros, as many as `by_coordinate` has columns.
     squared_norms : float64 array (n,)
         Of the (pooled) items.
+    signs : int64 array (n, words)
+        The signs of each item's projections, as bits, from which its codes were packed.
     tables : Tables
     """
 
@@ -46,6 +49,7 @@ class HashIndex(NamedTuple):
     scale: npt.NDArray[np.float64]
     raw: Floats
     squared_norms: npt.NDArray[np.float64]
+    signs: npt.NDArray[np.int64]
     tables: Tables
 
 
@@ -81,14 +85,15 @@ def build_index(items: npt.ArrayLike, projections: Projections, transform: Trans
     pooled = pool_rows(rows, projections.pool)
     raw, squared = project_all(projections, pooled, np.arange(rows.shape[0]), threads)
     tables = allocate_tables(rows.shape[0], projections.bits, projections.tables)
-    index = HashIndex(transform, projections, np.ones(1), raw, squared, tables)
+    signs = np.zeros((rows.shape[0], words_for(projections.query_shift.size)), np.int64)
+    index = HashIndex(transform, projections, np.ones(1), raw, squared, signs, tables)
     repack(index, threads)
     return index
 
 
 def index_bytes(index: HashIndex) -> int:
     """Memory of the index in bytes, hyperplanes included."""
-    arrays = [index.scale, index.raw, index.squared_norms, *index.projections, *index.tables]
+    arrays = [index.scale, index.raw, index.squared_norms, index.signs, *index.projections, *index.tables]
     return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
 
 
@@ -142,7 +147,7 @@ def project_all(
 
 
 def repack(index: HashIndex, threads: int) -> None:
-    """Fit the scale to the stored norms, and compute codes and tables from the stored projections."""
+    """Fit the scale to the stored norms, and compute signs, codes and tables from the stored projections."""
     index.scale[0] = fit_scale(index.transform, index.squared_norms)
     codes = index.tables.codes
 
@@ -155,6 +160,7 @@ def repack(index: HashIndex, threads: int) -> None:
             index.raw[shard],
             index.squared_norms[shard],
             codes[:, shard],
+            index.signs[shard],
         )
 
     in_shards(pack, index.raw.shape[0], threads, least=4096)

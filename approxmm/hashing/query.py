@@ -117,8 +117,13 @@ def subsample(work: QueryWorkspace, count: int, limit: int, key: Key) -> int:
         if limit < surplus:
             drawn, place = drawn + i, i
         found[place], found[drawn] = found[drawn], found[place]
-    for i in range(limit, count):
-        unmark(work.marks, found[i])
+    if limit < surplus:
+        work.marks[:] = 0
+        for i in range(limit):
+            mark(work.marks, found[i])
+    else:
+        for i in range(limit, count):
+            unmark(work.marks, found[i])
     return limit
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from approxmm.compile import compiled, compiled_fast, inlined
 from approxmm.hashing._checks import Floats, Ints
+from approxmm.hashing._vector_code import sum_rows
 from approxmm.hashing.pooling import group_size
 from approxmm.hashing.projections import Projections
 from approxmm.hashing.signatures import pack_signs
@@ -30,6 +31,7 @@ __all__ = [
     "hash_workspace",
     "list_nonzeros",
     "pool_listed",
+    "squared_norm",
 ]
 
 
@@ -65,25 +67,10 @@ def hash_workspace(projections: Projections) -> HashWorkspace:
     )
 
 
-@compiled_fast
-def add_rows(matrix: Floats, index: Ints, value: Floats, out: Floats) -> None:
-    """Add Σ_t value[t]·matrix[index[t]] to `out`, eight rows a pass; `out` is as long as the matrix is wide."""
-    P, count = matrix, index.shape[0]
-    whole = count - count % 8
-    for t in range(0, whole, 8):
-        x0, x1, x2, x3 = value[t], value[t + 1], value[t + 2], value[t + 3]
-        x4, x5, x6, x7 = value[t + 4], value[t + 5], value[t + 6], value[t + 7]
-        # An unsigned index cannot count from the end, so the loop over a row is vectorised.
-        c0, c1, c2, c3 = np.uint64(index[t]), np.uint64(index[t + 1]), np.uint64(index[t + 2]), np.uint64(index[t + 3])
-        c4, c5, c6 = np.uint64(index[t + 4]), np.uint64(index[t + 5]), np.uint64(index[t + 6])
-        c7 = np.uint64(index[t + 7])
-        for p in range(P.shape[1]):
-            first = (x0 * P[c0, p] + x1 * P[c1, p]) + (x2 * P[c2, p] + x3 * P[c3, p])
-            out[p] += first + ((x4 * P[c4, p] + x5 * P[c5, p]) + (x6 * P[c6, p] + x7 * P[c7, p]))
-    for t in range(whole, count):
-        x0, c0 = value[t], np.uint64(index[t])
-        for p in range(P.shape[1]):
-            out[p] += x0 * P[c0, p]
+@compiled
+def add_rows(matrix: Floats, index: npt.NDArray[np.int64], value: Floats, out: Floats) -> None:
+    """Add Σ_t value[t]·matrix[index[t]] to `out`; `out` is as long as the matrix is wide, all of one dtype."""
+    sum_rows(matrix, index, value, out)
 
 
 @compiled
@@ -99,7 +86,7 @@ def _add_signs(
 
 
 @inlined
-def add_projections(projections: Projections, index: Ints, value: Floats, out: Floats) -> None:
+def add_projections(projections: Projections, index: npt.NDArray[np.int64], value: Floats, out: Floats) -> None:
     """Add the projections of a (pooled) vector, given by its non-zeros, to `out` (width,)."""
     if projections.by_coordinate.shape[0] > 0:
         add_rows(projections.by_coordinate, index, value, out)
@@ -108,7 +95,8 @@ def add_projections(projections: Projections, index: Ints, value: Floats, out: F
 
 
 @compiled_fast
-def _squared_norm(value: Floats) -> float:
+def squared_norm(value: Floats) -> float:
+    """Return Σ value², summed in float64."""
     total = 0.0
     for t in range(value.shape[0]):
         total += np.float64(value[t]) * np.float64(value[t])
@@ -119,7 +107,7 @@ def _squared_norm(value: Floats) -> float:
 def hash_listed(
     projections: Projections,
     transform: Transform,
-    index: Ints,
+    index: npt.NDArray[np.int64],
     value: Floats,
     out: Floats,
     codes: npt.NDArray[np.int64],
@@ -129,7 +117,7 @@ def hash_listed(
     add_projections(projections, index, value, out)
     # Instead of dividing the query by its norm, its constant coordinates are multiplied by it: the signs agree.
     if transform.query_value != 0.0:
-        norm = np.sqrt(_squared_norm(value))
+        norm = np.sqrt(squared_norm(value))
         for p in range(projections.query_shift.shape[0]):
             out[p] += norm * projections.query_shift[p]
     pack_signs(projections.bits, out, codes)
@@ -199,11 +187,13 @@ def hash_sparse(
     Cost c·K·L multiplications; the other arguments are those of `hash_vector`.
     The indices may be in any order (ascending non-zeros give the bits of `hash_vector`, if nothing is pooled).
     """
+    count = indices.shape[0]
     if projections.pool == 1:
-        hash_listed(projections, transform, indices, values, work.projected, codes)
+        for t in range(count):
+            work.listed[t], work.value[t] = indices[t], values[t]
     else:
         count = pool_listed(projections, indices, values, work.pooled, work.listed, work.value)
-        hash_listed(projections, transform, work.listed[:count], work.value[:count], work.projected, codes)
+    hash_listed(projections, transform, work.listed[:count], work.value[:count], work.projected, codes)
 
 
 @compiled

@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from approxmm.bits import mark_above, words_for
+from approxmm.bits import words_for
 from approxmm.compile import compiled, compiled_fast
 from approxmm.hashing._checks import Floats, Ints
+from approxmm.hashing._vector_code import eight_signs
 from approxmm.hashing.projections import Projections
 from approxmm.hashing.transforms import Transform, item_extra
 
@@ -123,7 +124,7 @@ def item_signs(
     raw: Floats,
     item: int,
     squared_norm: float,
-    value: npt.NDArray[np.float64],
+    extra: npt.NDArray[np.float64],
     signs: npt.NDArray[np.uint64],
 ) -> None:
     """Write the signs of an item's projections, the transform's coordinates included, as the bits of `signs`.
@@ -139,20 +140,20 @@ def item_signs(
     item : int
     squared_norm : float
         Of the unscaled (pooled) item.
-    value : float64 array (64 entries for each of `signs`)
-        Scratch, 0 beyond K·L.
+    extra : float64 array (at least extras,)
+        Scratch.
     signs : uint64 array (words,)
         Written: bit p of the words together is 1 where projection p is > 0.
     """
-    # By unsigned indices of the whole arrays: a view of a row would be counted as a reference.
-    planes, row = extra_planes.shape[1], np.uint64(item)
-    for p in range(planes):
-        value[p] = scale * raw[row, p]
     for e in range(transform.extras):
-        extra, plane = item_extra(transform, squared_norm * scale * scale, e), np.uint64(e)
-        for p in range(planes):
-            value[p] += extra * extra_planes[plane, p]
-    mark_above(value, 0.0, signs)
+        extra[e] = item_extra(transform, squared_norm * scale * scale, e)
+    planes = extra_planes.shape[1]
+    for w in range(signs.size):
+        word = np.uint64(0)
+        for first in range(64 * w, min(64 * w + 64, planes), 8):
+            eight = eight_signs(raw, item, scale, extra_planes, extra, first, min(8, planes - first))
+            word |= eight << np.uint64(first & 63)
+        signs[w] = word
 
 
 @compiled
@@ -174,14 +175,17 @@ def pack_items(
     raw: Floats,
     squared_norms: npt.NDArray[np.float64],
     codes: npt.NDArray[np.int64],
+    signs: npt.NDArray[np.int64],
 ) -> None:
     """Write the codes (L, c) of items with these projections `raw` (c, width) and squared norms (c,).
 
-    Bit b of table l is the sign of plane l·K + b.
+    Bit b of table l is the sign of plane l·K + b; all signs of an item, as bits, go to `signs` (c, words).
     """
-    signs = np.empty(words_for(projections.query_shift.size), np.uint64)
-    value = np.zeros(64 * signs.size, np.float64)
+    word = np.empty(words_for(projections.query_shift.size), np.uint64)
+    extra = np.empty(max(1, transform.extras), np.float64)
     for i in range(raw.shape[0]):
-        item_signs(transform, projections.extra_planes, scale, raw, i, squared_norms[i], value, signs)
+        item_signs(transform, projections.extra_planes, scale, raw, i, squared_norms[i], extra, word)
+        for w in range(word.size):
+            signs[i, w] = np.int64(word[w])
         for table in range(codes.shape[0]):
-            codes[table, i] = code_of(signs, table, projections.bits)
+            codes[table, i] = code_of(word, table, projections.bits)

@@ -47,8 +47,8 @@ class Tables(NamedTuple):
         Direct form: bucket c of table l is `items[l, offsets[l, c]:offsets[l, c + 1]]`.
     keys : int64 array (L, n), or (L, 0)
         Sorted form: the codes in the order of `items`.
-    locks : int64 array (L,)
-        1 while a thread changes the table, else 0.
+    locks : int64 array (L + 1,)
+        1 while a thread changes the table, else 0; the last one: while it gives items their codes in all tables.
     """
 
     bits: int
@@ -83,16 +83,16 @@ def allocate_tables(count: int, bits: int, tables: int) -> Tables:
         np.empty((L, n), np.int32),
         np.empty((L, 2**K + 1 if direct else 0), np.int32),
         np.empty((L, 0 if direct else n), np.int64),
-        np.zeros(L, np.int64),
+        np.zeros(L + 1, np.int64),
     )
     rebuild_tables(made, 0, L)
     return made
 
 
 def tables_bytes(count: int, bits: int, tables: int) -> int:
-    """Memory of such tables in bytes: 12 per item and table, and 4·(2^K + 1) (direct) or 8n (sorted) + 8 per table."""
+    """Memory of such tables: 8 bytes, 12 per item and table, and 4·(2^K + 1) (direct) or 8n (sorted) + 8 per table."""
     direct = _direct(count, bits)
-    return tables * (8 + 12 * count + (4 * (2**bits + 1) if direct else 8 * count))
+    return 8 + tables * (8 + 12 * count + (4 * (2**bits + 1) if direct else 8 * count))
 
 
 @compiled

@@ -17,9 +17,10 @@ from approxmm.hashing._checks import Floats, check_indices, check_matrix, check_
 from approxmm.hashing.index import HashIndex, project_all, repack
 from approxmm.hashing.pooling import pool_into, pool_rows
 from approxmm.hashing.query_codes import hash_vector, hash_workspace
-from approxmm.hashing.signatures import code_of, item_signs, pack_items
+from approxmm.hashing.signatures import item_signs, pack_items
 from approxmm.hashing.tables import update_tables
 from approxmm.hashing.transforms import Transform
+from approxmm.locks import acquire, release
 
 __all__ = [
     "check_fresh",
@@ -144,18 +145,18 @@ def recode_items(index: HashIndex, changed: npt.NDArray[np.int64]) -> int:
     """
     planes = index.projections.extra_planes
     words = words_for(planes.shape[1])
-    owned = np.empty(words, np.uint64), np.zeros(64 * words, np.float64), np.empty(changed.shape[0], np.int64)
-    signs, value, moving = borrowed(owned)
+    extra = np.empty(max(1, index.transform.extras), np.float64)
+    owned = np.empty(words, np.uint64), extra, np.empty(changed.shape[0], np.int64)
+    signs, coordinates, moving = borrowed(owned)
     count = _list_moving(
         index.transform,
-        index.projections.bits,
         planes,
         index.scale[0],
         index.raw,
         index.squared_norms,
-        index.tables.codes,
+        index.signs,
         changed,
-        value,
+        coordinates,
         signs,
         moving,
     )
@@ -167,28 +168,27 @@ def recode_items(index: HashIndex, changed: npt.NDArray[np.int64]) -> int:
 @compiled
 def _list_moving(
     transform: Transform,
-    bits: int,
     planes: Floats,
     scale: float,
     raw: Floats,
     squared_norms: npt.NDArray[np.float64],
-    codes: npt.NDArray[np.int64],
+    stored: npt.NDArray[np.int64],
     changed: npt.NDArray[np.int64],
-    value: npt.NDArray[np.float64],
+    extra: npt.NDArray[np.float64],
     signs: npt.NDArray[np.uint64],
     moving: npt.NDArray[np.int64],
 ) -> int:
-    """List the changed items whose codes are not those of their projections; `value` and `signs` are scratch.
+    """List the changed items whose stored signs are not those of their projections; `extra`, `signs` are scratch.
 
     It is handed single arrays, because to take one out of a tuple counts a reference for each array of the tuple.
     """
     count = 0
     for item in changed:
-        item_signs(transform, planes, scale, raw, item, squared_norms[item], value, signs)
-        stays = True
-        for table in range(codes.shape[0]):
-            stays &= code_of(signs, table, bits) == codes[table, item]
-        # Written always and kept only if a code changed.
+        item_signs(transform, planes, scale, raw, item, squared_norms[item], extra, signs)
+        stays, row = True, np.uint64(item)
+        for w in range(signs.size):
+            stays &= np.int64(signs[w]) == stored[row, w]
+        # Written always and kept only if a sign changed.
         moving[count] = item
         count += not stays
     return count
@@ -196,14 +196,26 @@ def _list_moving(
 
 @inlined
 def _move_items(index: HashIndex, moving: npt.NDArray[np.int64]) -> int:
-    """Give items their codes and move them in the tables."""
-    codes = np.empty((index.tables.codes.shape[0], moving.shape[0]), np.int64)
-    raw, squared_norms = np.empty((moving.shape[0], index.raw.shape[1]), index.raw.dtype), np.empty(moving.shape[0])
-    for i in range(moving.shape[0]):
+    """Give items the codes of their projections as they are now, and move them in the tables.
+
+    One thread at a time: of two that changed an item, the later one sees what both did.
+    """
+    locks, count = index.tables.locks, moving.shape[0]
+    acquire(locks, locks.size - 1)
+    codes, signs = (
+        np.empty((index.tables.codes.shape[0], count), np.int64),
+        np.empty((count, index.signs.shape[1]), np.int64),
+    )
+    raw, squared_norms = np.empty((count, index.raw.shape[1]), index.raw.dtype), np.empty(count)
+    for i in range(count):
         copy_into(raw[i], index.raw[moving[i]])
         squared_norms[i] = index.squared_norms[moving[i]]
-    pack_items(index.projections, index.transform, index.scale[0], raw, squared_norms, codes)
-    return update_tables(index.tables, moving, codes)
+    pack_items(index.projections, index.transform, index.scale[0], raw, squared_norms, codes, signs)
+    moves: int = update_tables(index.tables, moving, codes)
+    for i in range(count):
+        copy_into(index.signs[moving[i]], signs[i])
+    release(locks, locks.size - 1)
+    return moves
 
 
 def rescale_index(index: HashIndex, *, threads: int = 1) -> None:

@@ -11,6 +11,7 @@ from approxmm.hashing import (
     add_projections,
     project_items,
     recode_items,
+    squared_norm,
     squared_norms_into,
     step_items,
 )
@@ -18,6 +19,7 @@ from approxmm.hashing.pooling import pool_into
 from approxmm.locks import release, try_acquire
 from approxmm.methods._hashed import LayerIndexes, index_of, refitting_of
 from approxmm.methods.operations import SparseVector
+from approxmm.prefetch import prefetch
 
 __all__ = ["SCALE_TURN", "follow_changes", "follow_step", "rehash", "shrink_scale"]
 
@@ -103,6 +105,17 @@ def _outgrown(transform: Transform, scale: float, squared_norms: np.ndarray, nod
     return transform.extras > 0 and longest * scale**2 > limit**2
 
 
+@compiled
+def _fetch(raw: np.ndarray, squared_norms: np.ndarray, signs: np.ndarray, nodes: np.ndarray) -> None:
+    """Ask for what is stored of the nodes."""
+    width, line = raw.shape[1], 64 // raw.itemsize
+    for node in nodes:
+        prefetch(squared_norms, node)
+        prefetch(signs, node * signs.shape[1])
+        for p in range(0, width, line):
+            prefetch(raw, node * width + p)
+
+
 @inlined
 def follow_step(
     indexes: LayerIndexes,
@@ -118,12 +131,11 @@ def follow_step(
     it by half of the room above U (or, see `shrink_scale`, has become much too long for it).
     """
     index = index_of(indexes, layer)
-    owned, squared_norm = np.zeros(index.raw.shape[1], index.raw.dtype), 0.0
+    _fetch(index.raw, index.squared_norms, index.signs, nodes)
+    owned = np.zeros(index.raw.shape[1], index.raw.dtype)
     projected = borrowed(owned)
     add_projections(index.projections, x.items[: x.size], x.values[: x.size], projected)
-    for t in range(x.size):
-        squared_norm += np.float64(x.values[t]) * np.float64(x.values[t])
-    step_items(index, nodes, coefficients, projected, squared_norm, products)
+    step_items(index, nodes, coefficients, projected, squared_norm(x.values[: x.size]), products)
     keep_alive(owned)
     if _outgrown(index.transform, index.scale[0], index.squared_norms, nodes):
         _refit(index, refitting_of(indexes, layer))

@@ -77,7 +77,7 @@ class LayerIndexes(NamedTuple):
 
 _REAL = ("by_plane", "by_coordinate", "extra_planes", "query_shift", "raw")
 _DOUBLE = ("scale", "squared_norms")
-_LONG = ("starts", "codes", "keys", "locks", "refitting")
+_LONG = ("starts", "codes", "keys", "locks", "refitting", "signs")
 _SHORT = ("plane", "items", "offsets")
 
 
@@ -146,7 +146,8 @@ def index_of(indexes: LayerIndexes, layer: int) -> HashIndex:
         vector_of(long, at_long[3]),
     )
     scale, squared_norms = vector_of(double, at_double[0]), vector_of(double, at_double[1])
-    return HashIndex(indexes.transform, projections, scale, matrix_of(real, at[4]), squared_norms, tables)
+    raw, signs = matrix_of(real, at[4]), matrix_of(long, at_long[5])
+    return HashIndex(indexes.transform, projections, scale, raw, squared_norms, signs, tables)
 
 
 @compiled

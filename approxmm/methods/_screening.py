@@ -16,6 +16,7 @@ from approxmm.methods._query import unit_query
 from approxmm.methods._rows import keep_all
 from approxmm.methods.operations import (
     SparseVector,
+    begin_scores,
     follow,
     follow_node,
     follow_nodes,
@@ -23,7 +24,9 @@ from approxmm.methods.operations import (
     needs_products,
     observe,
     refresh,
+    score_factors,
     select,
+    select_scored,
     select_sparse,
 )
 from approxmm.random import Key
@@ -64,38 +67,44 @@ BASIS, PROJECTED, BIAS, RING = range(4)  # parts of `arrays`
 FIRST_SWEEPS = 4  # of the iteration, before there is a basis to start from; later one is as good
 
 
+@score_factors.register(SubspaceScreenState)
 @compiled
-def _screen(
-    state: SubspaceScreenState, layer: int, items: np.ndarray, values: np.ndarray, index: np.ndarray, scale: np.ndarray
-) -> int:
+def projected_weights(state: SubspaceScreenState, layer: int) -> np.ndarray:
+    """Return V."""
+    return matrix_of(state.arrays.flat, state.arrays.layout[layer, PROJECTED])
+
+
+@begin_scores.register(SubspaceScreenState)
+@compiled
+def begin_with_bias(
+    state: SubspaceScreenState, layer: int, x: SparseVector, coordinates: np.ndarray, scores: np.ndarray
+) -> None:
+    """Write Uᵀx and the bias, both relative to the input's size; NaN as scores of an input that is not finite.
+
+    Scores relative to the size order the nodes alike, and keep their digits where the input is tiny.
+    """
     flat, at = state.arrays.flat, state.arrays.layout[layer]
-    basis, projected, bias = matrix_of(flat, at[BASIS]), matrix_of(flat, at[PROJECTED]), vector_of(flat, at[BIAS])
-    rank, nodes = projected.shape
-    query, size = unit_query(values)
-    if not math.isfinite(size):
-        return keep_all(index, scale, nodes)
-    coordinate, scores = np.zeros(rank, projected.dtype), np.empty(nodes, projected.dtype)
-    add_rows(basis, items, query, coordinate)
-    # Scores relative to the input's size, which order the nodes alike, keep their digits where the input is tiny.
-    shrunk = projected.dtype.type(1.0 / size)
-    for j in range(nodes):
+    query, size = unit_query(x.values[: x.size])
+    coordinates[:] = 0.0
+    if math.isfinite(size):
+        add_rows(matrix_of(flat, at[BASIS]), x.items[: x.size], query, coordinates)
+    bias, shrunk = vector_of(flat, at[BIAS]), scores.dtype.type(1.0 / size if math.isfinite(size) else np.nan)
+    for j in range(scores.size):
         scores[j] = bias[j] * shrunk
-    add_rows(projected, np.arange(rank), coordinate, scores)
+
+
+@select_scored.register(SubspaceScreenState)
+@compiled
+def select_largest(
+    state: SubspaceScreenState, layer: int, scores: np.ndarray, index: np.ndarray, scale: np.ndarray
+) -> int:
+    """Select the nodes of largest score; all of them, to be seen, where scores are NaN."""
+    if math.isnan(scores[0]):
+        return keep_all(index, scale, scores.size)
     count = fill_top(scores, state.active[layer], index)
     for i in range(count):
         scale[i] = 1.0
     return count
-
-
-@select.register(SubspaceScreenState)
-@compiled
-def select_subspace_screen(
-    state: SubspaceScreenState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
-) -> int:
-    """Select the nodes of largest score. An input that is not finite keeps all nodes, to be seen."""
-    items, values = np.empty(x.size, np.int64), np.empty(x.size, x.dtype)
-    size = list_nonzeros(x, items, values)
-    return _screen(state, layer, items[:size], values[:size], index, scale)
 
 
 @select_sparse.register(SubspaceScreenState)
@@ -103,8 +112,24 @@ def select_subspace_screen(
 def select_subspace_screen_sparse(
     state: SubspaceScreenState, layer: int, x: SparseVector, key: Key, index: np.ndarray, scale: np.ndarray
 ) -> int:
-    """Do the same for an input whose non-zeros are listed; they cost r multiplications each."""
-    return _screen(state, layer, x.items[: x.size], x.values[: x.size], index, scale)
+    """Select the nodes of largest score; a non-zero of the input costs r multiplications."""
+    projected = projected_weights(state, layer)
+    rank, nodes = projected.shape
+    coordinates, scores = np.empty(rank, projected.dtype), np.empty(nodes, projected.dtype)
+    begin_with_bias(state, layer, x, coordinates, scores)
+    add_rows(projected, np.arange(rank), coordinates, scores)
+    return select_largest(state, layer, scores, index, scale)
+
+
+@select.register(SubspaceScreenState)
+@compiled
+def select_subspace_screen(
+    state: SubspaceScreenState, layer: int, x: np.ndarray, key: Key, index: np.ndarray, scale: np.ndarray
+) -> int:
+    """Do the same for an input whose non-zeros are to be found."""
+    items, values = np.empty(x.size, np.int64), np.empty(x.size, x.dtype)
+    size = list_nonzeros(x, items, values)
+    return select_subspace_screen_sparse(state, layer, SparseVector(x, items, values, size), key, index, scale)
 
 
 @needs_products.register(SubspaceScreenState)
@@ -137,10 +162,18 @@ def follow_subspace_screen(
     basis, projected = matrix_of(flat, at[BASIS]), matrix_of(flat, at[PROJECTED])
     coordinate = np.zeros(projected.shape[0], projected.dtype)
     add_rows(basis, x.items[: x.size], x.values[: x.size], coordinate)
-    for k in range(coordinate.size):
-        row, factor = projected[k], coordinate[k]
+    P, c, whole = projected, coordinate, coordinate.size - coordinate.size % 4
+    for k in range(0, whole, 4):  # four rows a pass: positions and coefficients are read once for them
+        c0, c1, c2, c3 = c[k], c[k + 1], c[k + 2], c[k + 3]
         for i in range(nodes.size):
-            row[np.uint64(nodes[i])] += factor * coefficients[i]
+            j, added = np.uint64(nodes[i]), coefficients[i]
+            P[k, j] += c0 * added
+            P[k + 1, j] += c1 * added
+            P[k + 2, j] += c2 * added
+            P[k + 3, j] += c3 * added
+    for k in range(whole, coordinate.size):
+        for i in range(nodes.size):
+            P[k, np.uint64(nodes[i])] += c[k] * coefficients[i]
 
 
 @follow_node.register(SubspaceScreenState)

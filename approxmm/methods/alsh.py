@@ -11,12 +11,14 @@ import numpy as np
 from approxmm.errors import InputError
 from approxmm.hashing import mask_covariance, mips_angles, retrieval
 from approxmm.hashing._checks import check_integer
+from approxmm.methods._hash_check import check_indexes
 from approxmm.methods._hashed import check_layer
 from approxmm.methods._lsh import HashMethod, query_theta
 from approxmm.methods._tables import SCHEDULES, AlshState, due
 from approxmm.methods.budget import Budget
 from approxmm.methods.contract import Claims, Cost, Usage
 from approxmm.methods.scale_moments import ScaleMoments
+from approxmm.methods.state_check import MOST_STEPS, check_constants, check_within
 from approxmm.random import Key
 
 __all__ = ["Alsh"]
@@ -119,6 +121,12 @@ class Alsh(HashMethod):
         """Raise InputError if the state's indexes are not those of these weights."""
         for layer, W in enumerate(weights):
             check_layer(state.indexes, layer, W)
+
+    def check_state(self, found: AlshState, own: AlshState) -> None:
+        """Raise DataError unless tables, hyperplanes and counts can have come out of training."""
+        check_indexes(found.indexes, own.indexes, "state.indexes")
+        check_constants(found.limit, own.limit, "state.limit")
+        check_within(found.clock, "state.clock", 0, MOST_STEPS)
 
     @property
     def _closed_form(self) -> bool:

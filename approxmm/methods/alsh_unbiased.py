@@ -21,6 +21,7 @@ from approxmm.hashing import (
     weighted_mask,
 )
 from approxmm.locks import fetch_add
+from approxmm.methods._hash_check import check_indexes
 from approxmm.methods._hash_upkeep import SCALE_TURN, follow_changes, follow_step, rehash, shrink_scale
 from approxmm.methods._hashed import LayerIndexes, check_layer, index_of, search
 from approxmm.methods._lsh import HashMethod, query_theta
@@ -40,6 +41,7 @@ from approxmm.methods.operations import (
     select_sparse,
 )
 from approxmm.methods.scale_moments import ScaleMoments
+from approxmm.methods.state_check import MOST_STEPS, check_constants, check_finite, check_within
 from approxmm.random import Key
 
 __all__ = ["AlshUnbiased"]
@@ -102,6 +104,13 @@ class AlshUnbiased(HashMethod):
         """Raise InputError if the state's indexes are not those of these weights."""
         for layer, W in enumerate(weights):
             check_layer(state.indexes, layer, W)
+
+    def check_state(self, found: AlshUnbiasedState, own: AlshUnbiasedState) -> None:
+        """Raise DataError unless tables, hyperplanes, columns and counts can have come out of training."""
+        check_indexes(found.indexes, own.indexes, "state.indexes")
+        check_constants(found.columns, own.columns, "state.columns")
+        check_finite(found.columns.flat, "state.columns.flat")
+        check_within(found.clock, "state.clock", 0, MOST_STEPS)
 
     def scale_moments(self, x: np.ndarray, weights: np.ndarray) -> ScaleMoments:
         """Mean 1 and covariance (S_ij − P_i P_j)/(P_i P_j) over the hyperplanes."""

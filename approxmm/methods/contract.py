@@ -19,6 +19,7 @@ import numpy as np
 from approxmm.errors import NotAvailableError
 from approxmm.methods.budget import Budget
 from approxmm.methods.scale_moments import ScaleMoments
+from approxmm.methods.state_check import check_constants
 from approxmm.random import Key
 
 __all__ = ["Claims", "Cost", "ImportanceLaw", "Method", "Outcome", "Product", "Usage"]
@@ -177,6 +178,22 @@ class Method(ABC):
             That of `build`, which is the same for laws of the weights alone.
         """
         return self.build(weights)
+
+    def check_state(self, found: Any, own: Any) -> None:
+        """Raise DataError, naming the array, unless a state that comes from a file can be gone on with.
+
+        Compiled code reads whole numbers in a state as positions, and checks no bounds. By default all of them must be
+        those of `own`: true of every state whose numbers of that kind are constants. A state in which training changes
+        some must say what holds of them.
+
+        Parameters
+        ----------
+        found : NamedTuple
+            The state with the file's arrays, named ``state.…`` there; shapes and types are right.
+        own : NamedTuple
+            From `prepare`, for the same settings and layers, whatever its weights.
+        """
+        check_constants(found, own, "state")
 
     @abstractmethod
     def cost(self, batch: int, n: int, m: int) -> Cost:

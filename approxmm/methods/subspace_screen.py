@@ -13,6 +13,7 @@ from approxmm.methods._basis import follow_subspace, orthonormalise
 from approxmm.methods._packed import pack
 from approxmm.methods._screening import FIRST_SWEEPS, SubspaceScreenState
 from approxmm.methods.contract import Claims, Cost, Method, Usage
+from approxmm.methods.state_check import MOST_STEPS, check_constants, check_finite, check_within
 from approxmm.random import Key, Stream, generator, make_key
 
 __all__ = ["SubspaceScreen"]
@@ -109,6 +110,18 @@ class SubspaceScreen(Method):
         orthonormalise(directions)
         follow_subspace(directions, np.ascontiguousarray(weights.T, dtype=np.float64), FIRST_SWEEPS)
         return directions
+
+    def check_state(self, found: SubspaceScreenState, own: SubspaceScreenState) -> None:
+        """Raise DataError unless factors are finite, counts in order, and no renewal is under way."""
+        for name in ("active", "arrays"):
+            check_constants(getattr(found, name), getattr(own, name), f"state.{name}")
+        check_finite(found.arrays.flat, "state.arrays.flat")
+        check_within(found.seen, "state.seen", 0, MOST_STEPS)
+        for name in ("renewed", "projected"):
+            for last, seen in zip(getattr(found, name), found.seen, strict=True):
+                check_within(last, f"state.{name}", 0, int(seen))
+        check_within(found.behind, "state.behind", 0, 1)
+        check_within(found.busy, "state.busy", 0, 0)
 
     def cost(self, batch: int, n: int, m: int) -> Cost:
         """Return the active nodes' products, the scores, and UᵀW after all weights changed (renewals of U are rare)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,32 +43,31 @@ def _by_selection(records: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield f"{method} ({options})" if options else str(method), rows
 
 
-def _where(records: pd.DataFrame) -> str:
+def _said_of_each(records: pd.DataFrame, words: Callable[[pd.DataFrame], str]) -> str:
+    """Return what `words` says of each selection's records, and of which network they are."""
+    parts = ", ".join(f"{name} {words(rows)}" for name, rows in _by_selection(records))
     row = records.iloc[0]
     network = f"{row['activation']} network of depth {row['depth']}"
-    return f"{row['budget']:.0%} active, medians over the layers of the {network}"
+    return f"{parts} ({row['budget']:.0%} active, medians over the layers of the {network})"
 
 
 def _ratios(shares: pd.DataFrame) -> str:
     deep = _deepest(shares)
-    parts = [f"{name} {rows['ratio'].median():.2g}" for name, rows in _by_selection(deep)]
     p = float(deep["budget"].iloc[0])
+    ratios = _said_of_each(deep, lambda rows: f"{rows['ratio'].median():.2g}")
     return (
-        f"The theorem's ratio c of active to inactive sums is {', '.join(parts)} ({_where(deep)}); a random set has "
+        f"The theorem's ratio c of active to inactive sums is {ratios}; a random set has "
         f"p/(1 − p) = {p / (1 - p) if p < 1 else np.inf:.2g}."
     )
 
 
 def _assumption(shares: pd.DataFrame) -> str:
-    deep = _deepest(shares)
-    parts = [
-        f"{name} {rows['dispersion'].median():.0%} and {rows['negative'].median():.0%}"
-        for name, rows in _by_selection(deep)
-    ]
+    spread = _said_of_each(
+        _deepest(shares), lambda rows: f"{rows['dispersion'].median():.0%} and {rows['negative'].median():.0%}"
+    )
     return (
         "How far from one ratio for all nodes: the relative standard deviation of their active shares (weighted by "
-        f"energy), and the fraction of nodes whose active sum opposes the whole, are "
-        f"{', '.join(parts)} ({_where(deep)})."
+        f"energy), and the fraction of nodes whose active sum opposes the whole, are {spread}."
     )
 
 

@@ -241,13 +241,17 @@ def check_refresh(
     new: np.ndarray,
     refresh_function: Callable[..., None] = refresh,
 ) -> None:
-    """Check that after some items' weights changed a refreshed state equals a new one (to rounding of the norms)."""
+    """Check that after some items' weights changed a refreshed state equals a new one (to rounding of the norms).
+
+    The method must also accept it where it comes out of a file.
+    """
     state = method.build([weights])
     weights = weights.copy()
     along: Any = (changed, slice(None)) if method.claims.side == "inner" else (slice(None), changed)
     weights[along] = new
     refresh_function(state, 0, weights, np.asarray(changed, dtype=np.int64))
     new_state = method.build([weights])
+    method.check_state(state, new_state)
     if "clock" in new_state._fields:  # counts refreshes
         state = state._replace(clock=new_state.clock)
     for old, fresh in zip(leaves(state), leaves(new_state), strict=True):

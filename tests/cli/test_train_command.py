@@ -171,6 +171,8 @@ def test_a_second_signal_stops_at_once() -> None:
     ("arguments", "words"),
     [
         (("--measure-every", 0), "measure_every=0 must be an integer of at least 1"),
+        (("--measure-at", "5,x"), "--measure-at 5,x: must be numbers of steps between commas"),
+        (("--measure-at", "5,10**9"), "must be numbers of steps"),
         (("--epochs", 0), "epochs=0 must be"),
         (("--lr", 0), "lr=0.0 must lie in (0, inf)"),
         (("--lr", "nan"), "lr=nan must lie in (0, inf)"),

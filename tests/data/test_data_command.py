@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from re import split
 
 import pytest
 from typer.testing import CliRunner
@@ -17,14 +18,22 @@ def test_list(write_set):
     folder = str(write_set())
     done = run("list", "--data-dir", folder)
     assert done.exit_code == 0
-    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line}
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    entries = split("\n(?=[a-z])", done.stdout)  # a row, and what the set is on the lines below it
+    lines = {entry.split()[0]: " ".join(entry.split()) for entry in entries}
     assert set(SOURCES) < set(lines)
     assert "10,000 + 2,000 + 50,000" in lines["rectangles"]
     for name, words in {
         "mnist": ("55,000 + 5,000 + 10,000", "present", "yann.lecun.com"),
         "kmnist": ("missing", "codh.rois.ac.jp"),
         "mnist_deformed": ("generated", "examples=110000"),
-        "small_norb": ("2 × 32 × 32", "22,275 + 2,025 + 24,300", "missing", "side=32,cameras=2", "cs.nyu.edu"),
+        "small_norb": (
+            "2 × 32 × 32",
+            "22,275 + 2,025 + 24,300",
+            "missing",
+            "options: side=32, cameras=2",
+            "cs.nyu.edu",
+        ),
         "digits": ("embedded", "scikit-learn"),
     }.items():
         assert all(word in lines[name] for word in words)

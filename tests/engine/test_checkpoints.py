@@ -66,20 +66,22 @@ def test_a_finished_run_gives_its_result_again_and_can_be_made_longer(
 
 
 def test_profiles_and_evaluations_are_kept(digits: Dataset, tmp_path: Path) -> None:
-    settings = {"epochs": 3, "measure_every": 1, "evaluate_every": 25, "probe": 40}
+    settings = {"epochs": 3, "measure_every": 2, "measure_at": (0, 10, 126, 130), "evaluate_every": 25, "probe": 40}
 
     def interrupt(at: Any) -> None:
-        if at.step >= 130:
+        if at.step >= 130:  # between the step and its measurement
             raise KeyboardInterrupt
 
     whole = train(digits, get_method("exact"), **SMALL, **settings)
     path = tmp_path / "run.npz"
-    assert once(digits, path, progress=interrupt, **settings).status == "interrupted"
+    cut = once(digits, path, progress=interrupt, **settings)
+    assert (cut.status, cut.steps) == ("interrupted", 130)
     rest = resumed(digits, path, **settings)
     for name in ("step", "examples", "train_loss", "validation_accuracy"):
         assert rest.evaluations[name] == whole.evaluations[name]
     assert rest.evaluations["step"] == [25, 50, 75, 100, 125, 150, 175]
-    assert [p.settings["step"] for p in rest.profiles] == [p.settings["step"] for p in whole.profiles]
+    assert [p.settings["step"] for p in whole.profiles] == [0, 10, 126, 130, 189]
+    assert [p.settings["step"] for p in rest.profiles] == [0, 10, 126, 130, 189]
     assert [p.layers for p in rest.profiles] == [p.layers for p in whole.profiles]
 
 
@@ -144,6 +146,22 @@ def test_contents_that_do_not_fit_are_data_errors(
 ) -> None:
     with pytest.raises(DataError, match=message):
         resumed(digits, rewritten(file, tmp_path / "changed.npz", **changes))
+
+
+def test_a_methods_state_is_checked_by_the_method(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("approxmm.engine.run.Run.train", lambda run: "interrupted")  # nothing is compiled for training
+    monkeypatch.setattr("approxmm.engine.session.Session.predict", lambda self, x, sampled=False: np.zeros(len(x), int))
+    settings: dict[str, Any] = {**SMALL, "checkpoint": tmp_path / "run.npz"}
+    train(digits, get_method("alsh", 0.3), **settings)
+    train(digits, get_method("alsh", 0.3), **settings, resume=True)
+    items = read_checkpoint(tmp_path / "run.npz").arrays["session.state.indexes.short.flat"].copy()
+    items[3] = 10**9
+    rewritten(tmp_path / "run.npz", tmp_path / "crafted.npz", session_state_indexes_short_flat=items)
+    settings["checkpoint"] = tmp_path / "crafted.npz"
+    with pytest.raises(DataError, match=r"crafted\.npz is damaged: array 'state\.indexes .*items'"):
+        train(digits, get_method("alsh", 0.3), **settings, resume=True)
 
 
 def test_hostile_files_are_refused(file: Path, tmp_path: Path) -> None:

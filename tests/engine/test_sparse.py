@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from approxmm.engine import Adagrad, Adam, Momentum, Sgd
+from approxmm.engine.ledger import KEPT
 from approxmm.engine.paths import choose_path, make_session
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
@@ -79,11 +80,28 @@ CASES += [
 
 @pytest.mark.parametrize(("method", "more"), CASES)
 def test_two_paths_agree_on_the_same_draws(method: str, more: dict[str, Any]) -> None:
-    mine = run("per_example", law(method), **more)
+    mine, other = (run(path, law(method), **more) for path in ("per_example", "minibatch"))
     assert mine[0].path.startswith("per_example")
-    assert_same(mine, run("minibatch", law(method), **more), 1e-10)
+    assert_same(mine, other, 1e-10)
+    kept = [session.ledger.counts[:, :, KEPT].sum(axis=0) for session, _ in (mine, other)]
+    np.testing.assert_array_equal(kept[0], kept[1])
+    assert (kept[0][:2] > 0).all() == (method != "exact")
+    phases = other[0].ledger.seconds.sum(axis=0)
+    assert (phases > 0.0).tolist() == [method != "exact", True, True, True, True]
     start = Network.random(WIDTHS, bias_std=0.1, seed=1)
     assert all(np.abs(W - V).max() > 1e-4 for W, V in zip(mine[0].network().weights, start.weights, strict=True))
+
+
+@pytest.mark.parametrize("normalise", ["none", "rms"])
+def test_scores_do_not_depend_on_how_many_examples_are_evaluated_together(normalise: str) -> None:
+    session, _ = run("minibatch", law("dropout"), batch=6, normalise=normalise)
+    x, _ = examples()
+    scores = []
+    for rows in (1, 4, 7, 25, EXAMPLES):
+        session.work = session._workspace(rows, 1)
+        scores.append(session.scores(x))
+        np.testing.assert_array_equal(scores[0], scores[-1])
+    assert np.abs(scores[0]).max() > 0.1
 
 
 def test_full_budget_is_exact_training() -> None:
@@ -96,8 +114,9 @@ def test_the_normalisation_is_not_ignored() -> None:
     assert np.abs(plain - normalised).max() > 1e-3
 
 
-def test_same_bits_for_any_number_of_threads() -> None:
-    runs = [run("per_example", law("dropout"), batch=6, threads=threads) for threads in (1, 2, 3)]
+@pytest.mark.parametrize("method", ["dropout", pytest.param("subspace_screen", marks=pytest.mark.slow)])
+def test_same_bits_for_any_number_of_threads(method: str) -> None:
+    runs = [run("per_example", law(method), batch=6, threads=threads) for threads in (1, 2, 3)]
     for other in runs[1:]:
         assert_same(runs[0], other, 0.0)
 
@@ -109,7 +128,7 @@ def test_counted_are_the_touched_weights() -> None:
     first = np.where(wide, WIDTHS[0], (x[:STEPS] != 0).sum(axis=1))
     assert counts[0, 0] == first.sum() * WIDTHS[1]
     assert counts[0, 1] == 0
-    np.testing.assert_array_equal(counts[:, 3], [STEPS * m for m in WIDTHS[1:]])
+    assert counts[:, KEPT].tolist() == [STEPS * WIDTHS[1], STEPS * WIDTHS[2], 0], "the last layer is not sampled"
 
 
 def test_asynchronous_threads_learn() -> None:

@@ -64,11 +64,14 @@ def test_codes_equal_those_of_the_written_out_transform(kind, pool, name):
     before = items.copy(), query.copy()
     pooled = pool_rows(items, pool)
     raw, squared, codes = np.empty((9, 20)), np.empty(9), np.empty((4, 9), np.int64)
+    signs = np.empty((9, 1), np.int64)
     project_items(planes, pooled, np.arange(9), 0, 9, raw)
     squared_norms_into(pooled, np.arange(9), 0, 9, squared)
     scale = transform.limit / np.sqrt(squared.max())
-    pack_items(planes, transform, scale, raw, squared, codes)
-    assert codes.tolist() == _codes(transform_items(pooled, transform) @ _matrix(planes), 5)
+    pack_items(planes, transform, scale, raw, squared, codes, signs)
+    values = transform_items(pooled, transform) @ _matrix(planes)
+    assert codes.tolist() == _codes(values, 5)
+    assert signs[:, 0].tolist() == ((values > 0) @ 2 ** np.arange(20)).tolist()
     work, mine = hash_workspace(planes), np.empty(4, np.int64)
     hash_vector(planes, transform, query, work, mine)
     pooled_query = pool_rows(query[None], pool)[0]
@@ -111,13 +114,14 @@ def test_compiled_equals_uncompiled(kind, pool):
     results = []
     for function in (lambda f: f, lambda f: f.py_func):
         raw, squared, packed = np.empty((6, 20)), np.empty(6), np.empty((4, 6), np.int64)
+        signs = np.empty((6, 1), np.int64)
         function(project_items)(planes, items, np.arange(6), 0, 6, raw)
         function(squared_norms_into)(items, np.arange(6), 0, 6, squared)
-        function(pack_items)(planes, transform, 0.5 / np.sqrt(squared.max()), raw, squared, packed)
+        function(pack_items)(planes, transform, 0.5 / np.sqrt(squared.max()), raw, squared, packed, signs)
         work, dense, sparse = hash_workspace(planes), np.empty(4, np.int64), np.empty(4, np.int64)
         function(hash_vector)(planes, transform, query, work, dense)
         function(hash_sparse)(planes, transform, np.arange(11), query, work, sparse)
-        results.append([raw, squared, packed, dense, sparse, work.projected])
+        results.append([raw, squared, packed, signs, dense, sparse, work.projected])
     for compiled, plain in zip(*results, strict=True):
         np.testing.assert_allclose(compiled, plain, rtol=1e-14, atol=1e-14)
 

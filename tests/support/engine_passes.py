@@ -9,6 +9,7 @@ import numpy as np
 from approxmm.engine.backward import backward
 from approxmm.engine.forward import forward
 from approxmm.engine.layout import units_of
+from approxmm.engine.ledger import make_ledger
 from approxmm.engine.losses import CrossEntropy, cross_entropy, target_rows
 from approxmm.engine.optimizers import Collect, Sgd
 from approxmm.engine.recipe import Recipe
@@ -22,6 +23,7 @@ __all__ = ["BATCH", "WIDTHS", "examples", "gradient_of", "loss_and_gradient", "m
 
 WIDTHS = [7, 9, 8, 4]
 BATCH = 6
+UNTIMED = (make_ledger(1, len(WIDTHS) - 1), 0.0, ALONE)
 
 
 def make_session(
@@ -43,7 +45,7 @@ def loss_and_gradient(session: Session, x: np.ndarray, y: np.ndarray, step: int 
     """One sampled pass with the draw of a step."""
     sampling = session.sampling()
     key = Key(session.seed, Stream.SELECT, step, 0, 0)
-    forward(x, session.params, session.layout, session.phi, session.state, sampling, key, session.work, ALONE)
+    forward(x, session.params, session.layout, session.phi, session.state, sampling, key, session.work, *UNTIMED)
     scores = units_of(session.work.out, session.layout, session.depth - 1, len(x))
     delta = units_of(session.work.delta, session.layout, session.depth - 1, len(x))
     loss = cross_entropy(CrossEntropy(), scores, target_rows(CrossEntropy(), y, session.dtype), delta)
@@ -64,6 +66,6 @@ def gradient_of(session: Session, x: np.ndarray) -> np.ndarray:
         slots,
         1.0,
         1,
-        ALONE,
+        *UNTIMED,
     )
     return slots[0]

@@ -9,8 +9,8 @@ import numpy as np
 from approxmm.compile import compiled, inlined
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout
+from approxmm.engine.ledger import BACKWARD, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.changes import change_nodes, change_rows
-from approxmm.engine.sparse.ledger import BACKWARD, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
 from approxmm.engine.sparse.products import is_wide, sum_lines

@@ -9,39 +9,17 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, weights_of
+from approxmm.engine.ledger import UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.optimizers import Sgd
-from approxmm.engine.sparse.ledger import UPDATE, UPKEEP, Ledger, mark
-from approxmm.engine.sparse.memory import (
-    BACK,
-    DELTA,
-    LINE,
-    PRODUCT,
-    SCALE,
-    SELECTED,
-    Memory,
-    line_of,
-    listed,
-)
+from approxmm.engine.sparse.additions import adds_alone, follow_in_turn, sides_of
+from approxmm.engine.sparse.memory import BACK, DELTA, LINE, SELECTED, Memory, line_of, listed
 from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of
-from approxmm.engine.sparse.products import add_block, dot_lines, is_wide
-from approxmm.engine.sparse.units import entering, items_of, outputs
-from approxmm.engine.sparse.updates import times_rate, update_some
+from approxmm.engine.sparse.units import entering, items_of
+from approxmm.engine.sparse.updates import update_some
 from approxmm.engine.sparse.upkeep import show_layer
-from approxmm.methods.operations import follow, follow_node, follows, needs_products
+from approxmm.methods.operations import follow_node, follows
 
 __all__ = ["step_layer"]
-
-
-@compiled
-def _sides(
-    memory: Memory, slot: int, layout: Layout, k: int, by_node: bool, chosen: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return lines and columns of one example's gradient of layer k's weights, each with its factors; views."""
-    items, values = entering(memory, slot, layout, k, chosen)
-    nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
-    if by_node:
-        return nodes, delta, items, values
-    return items, values, nodes, delta
 
 
 @compiled
@@ -51,13 +29,13 @@ def _gather_lines(
     """Return where each line's entries begin, and the entries: the example, and the line's position there."""
     starts = np.zeros(height + 1, np.int64)
     for b in range(size):
-        for line in _sides(memory, b, layout, k, by_node, chosen)[0]:
+        for line in sides_of(memory, b, layout, k, by_node, chosen)[0]:
             starts[line + 1] += 1
     for line in range(height):
         starts[line + 1] += starts[line]
     example, place, free = np.empty(starts[height], np.int64), np.empty(starts[height], np.int64), starts.copy()
     for b in range(size):
-        lines = _sides(memory, b, layout, k, by_node, chosen)[0]
+        lines = sides_of(memory, b, layout, k, by_node, chosen)[0]
         for p in range(lines.size):
             example[free[lines[p]]], place[free[lines[p]]] = b, p
             free[lines[p]] += 1
@@ -81,7 +59,7 @@ def _sum_line(
     """Add up the gradient of one line over its entries; return how many columns it has, listed in `touched`."""
     count = 0
     for e in range(example.size):
-        _, u, columns, v = _sides(memory, example[e], layout, k, by_node, chosen)
+        _, u, columns, v = sides_of(memory, example[e], layout, k, by_node, chosen)
         for q in range(columns.size):
             j = columns[q]
             if marks[j] != mark:
@@ -125,20 +103,6 @@ def _step_bias(
     return touched[:count]
 
 
-@compiled
-def _spread(
-    memory: Memory, slot: int, rank: int, layout: Layout, k: int, by_node: bool, columns: np.ndarray, v: np.ndarray
-) -> np.ndarray:
-    """Return `v` at its places in a whole line, zeros elsewhere."""
-    if by_node:
-        return outputs(memory, slot, layout, k).dense
-    whole = line_of(memory.lines_real, LINE, rank, layout.widths[k + 1])
-    whole[:] = 0.0
-    for q in range(columns.size):
-        whole[columns[q]] = v[q]
-    return whole
-
-
 @generic
 def _step_lines(
     optimizer: Any,
@@ -147,6 +111,7 @@ def _step_lines(
     W: np.ndarray,
     layout: Layout,
     state: Any,
+    plan: Any,
     k: int,
     by_node: bool,
     chosen: bool,
@@ -162,13 +127,14 @@ def _step_lines(
 
 @_step_lines.register(Sgd)
 @compiled
-def _add_in_turn(
+def _follow_added_lines(
     optimizer: Sgd,
     params: np.ndarray,
     slots: np.ndarray,
     W: np.ndarray,
     layout: Layout,
     state: Any,
+    plan: Any,
     k: int,
     by_node: bool,
     chosen: bool,
@@ -179,21 +145,9 @@ def _add_in_turn(
     rate: float,
     step: int,
 ) -> None:
-    """Add the examples' steps one after the other; the method's state follows each of them."""
-    for b in range(size):
-        lines, u, columns, v = _sides(memory, b, layout, k, by_node, chosen)
-        whole = _spread(memory, b, rank, layout, k, by_node, columns, v)
-        following = by_node and follows(state)
-        products = listed(memory, PRODUCT, b, layout, k + 1)
-        touched = lines.size * (W.shape[1] if is_wide(columns.size, W.shape[1]) else columns.size)
-        if following and b > 0 and needs_products(state):  # earlier examples may have moved these nodes
-            dot_lines(W, lines, columns, v, whole, products)
-            ledger.counts[rank, k, 2] += touched
-        scaled = times_rate(u, rate, memory.lines_real[SCALE, rank])
-        add_block(W, lines, scaled, columns, v, whole, line_of(memory.lines_real, BACK, rank, lines.size))
-        ledger.counts[rank, k, 2] += touched
-        if following:
-            follow(state, k, outputs(memory, b, layout, k), lines, scaled, products, W.T)
+    """Let the method follow the examples' steps, which are added up by `add_share` or one after the other."""
+    if by_node and follows(state):
+        follow_in_turn(W, layout, state, k, memory, size, rank, ledger, rate, adds_alone(plan, k, optimizer, state))
 
 
 @_step_lines.register(object)
@@ -205,6 +159,7 @@ def _update_line_by_line(
     W: np.ndarray,
     layout: Layout,
     state: Any,
+    plan: Any,
     k: int,
     by_node: bool,
     chosen: bool,
@@ -257,7 +212,8 @@ def step_layer(
 ) -> float:
     """Step layer k by the gradient of the examples in the slots 0 … size − 1, and let the method see it.
 
-    Needs nothing of the other layers but what is in `memory`: threads may take a layer each.
+    Weights whose steps are only added up, as `adds_alone` says, have had theirs by `add_share`. Needs nothing of the
+    other layers but what is in `memory`: threads may take a layer each.
 
     Returns
     -------
@@ -266,7 +222,9 @@ def step_layer(
     """
     by_node, chosen = lies_by_node(plan, k), is_chosen(plan, k)
     W = nodes_of(params, layout, k) if by_node else weights_of(params, layout, k)
-    _step_lines(optimizer, params, slots, W, layout, state, k, by_node, chosen, memory, size, rank, ledger, rate, step)
+    _step_lines(
+        optimizer, params, slots, W, layout, state, plan, k, by_node, chosen, memory, size, rank, ledger, rate, step
+    )
     touched = _step_bias(optimizer, params, slots, layout, k, memory, size, rank, rate, step)
     since = mark(ledger, rank, UPDATE, since)
     if k < plan.layers:

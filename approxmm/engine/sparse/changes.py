@@ -13,8 +13,8 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, weights_of
+from approxmm.engine.ledger import UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.optimizers import Sgd
-from approxmm.engine.sparse.ledger import UPDATE, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.memory import DELTA, LINE, PRODUCT, SCALE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import nodes_of
 from approxmm.engine.sparse.products import add_block, dot_and_add, dot_lines, is_wide
@@ -74,7 +74,7 @@ def _add_to_rows(
     W, nodes = weights_of(params, layout, k), items_of(memory, slot, layout, k + 1)
     scaled = times_rate(values, rate, memory.lines_real[SCALE, rank])
     if is_wide(nodes.size, whole.size):
-        dot_and_add(W, items, whole, scaled, back)
+        dot_and_add(W, items, nodes, whole, scaled, back)
         return
     delta = listed(memory, DELTA, slot, layout, k + 1)
     dot_lines(W, items, nodes, delta, whole, back)

@@ -9,10 +9,10 @@ import numpy as np
 from approxmm.compile import compiled
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, weights_of
-from approxmm.engine.sparse.ledger import Ledger
+from approxmm.engine.ledger import Ledger
+from approxmm.engine.sparse.blocks import dot_blocks, sum_blocks
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
-from approxmm.engine.sparse.products import dot_lines, is_wide, sum_lines
 from approxmm.engine.sparse.units import entering, items_of, take_back
 
 __all__ = ["descend"]
@@ -30,8 +30,7 @@ def _back_through_rows(
     whole[:] = 0.0
     for q in range(nodes.size):
         whole[nodes[q]] = delta[q]
-    dot_lines(W, items, nodes, delta, whole, back)
-    ledger.counts[rank, k, 1] += items.size * (m if is_wide(nodes.size, m) else nodes.size)
+    ledger.counts[rank, k, 1] += items.size * dot_blocks(W, items, nodes, delta, whole, back)
     return back
 
 
@@ -57,8 +56,8 @@ def descend_by_node(
         W, items = nodes_of(params, layout, k), items_of(memory, slot, layout, k)
         nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
         back = line_of(memory.lines_real, BACK, rank, items.size)
-        sum_lines(W, nodes, delta, items, line_of(memory.lines_real, LINE, rank, W.shape[1]), back)
-        ledger.counts[rank, k, 1] += nodes.size * (W.shape[1] if is_wide(items.size, W.shape[1]) else items.size)
+        line = line_of(memory.lines_real, LINE, rank, W.shape[1])
+        ledger.counts[rank, k, 1] += nodes.size * sum_blocks(W, nodes, delta, items, line, back)
     take_back(back, False, plan.normalised, memory, slot, layout, k)
 
 

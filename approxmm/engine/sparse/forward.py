@@ -9,7 +9,8 @@ import numpy as np
 from approxmm.compile import compiled, copy_into
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, bias_of, weights_of
-from approxmm.engine.sparse.ledger import FORWARD, SELECT, Ledger, mark
+from approxmm.engine.ledger import FORWARD, KEPT, SELECT, Ledger, mark
+from approxmm.engine.sparse.blocks import dot_blocks
 from approxmm.engine.sparse.memory import (
     BACK,
     LINE,
@@ -21,9 +22,10 @@ from approxmm.engine.sparse.memory import (
     part,
 )
 from approxmm.engine.sparse.plan import ByNode, ByRow, nodes_of
-from approxmm.engine.sparse.products import dot_lines, is_wide, sum_whole_lines
+from approxmm.engine.sparse.products import sum_whole_lines
+from approxmm.engine.sparse.scoring import select_nodes
 from approxmm.engine.sparse.units import choose, entering, items_of, list_units, outputs
-from approxmm.methods.operations import SparseVector, select, select_sparse
+from approxmm.methods.operations import SparseVector, select
 from approxmm.random import Key
 
 __all__ = ["forward_layer"]
@@ -68,7 +70,6 @@ def _whole_layer(
     line[:] = 0.0
     sum_whole_lines(W, items, values, line)
     ledger.counts[rank, k, 0] += items.size * m
-    ledger.counts[rank, k, 3] += m
     return line
 
 
@@ -109,13 +110,14 @@ def forward_by_node(
     # A law that reads nothing is given as many numbers as there are nodes.
     read = sent.dense if plan.reads_input else memory.lines_real[SCALE, rank, : bias.size]
     here = Key(key.seed, key.stream, key.step, k + 1, key.item)
-    count = select_sparse(state, k, SparseVector(read, sent.items, sent.values, sent.size), here, index, scale)
+    seen = SparseVector(read, sent.items, sent.values, sent.size)
+    count = select_nodes(state, k, seen, here, bias.size, memory, slot, index, scale)
     since = mark(ledger, rank, SELECT, since)
-    products, size = line_of(memory.lines_real, LINE, rank, count), sent.size
-    dot_lines(W, index[:count], sent.items[:size], sent.values[:size], sent.dense, products)
+    products = line_of(memory.lines_real, LINE, rank, count)
+    items, values = sent.items[: sent.size], sent.values[: sent.size]
+    ledger.counts[rank, k, 0] += count * dot_blocks(W, index[:count], items, values, sent.dense, products)
     list_units(activation, plan.normalised, index[:count], scale, products, False, bias, memory, slot, layout, k + 1)
-    ledger.counts[rank, k, 0] += count * (W.shape[1] if is_wide(size, W.shape[1]) else size)
-    ledger.counts[rank, k, 3] += count
+    ledger.counts[rank, k, KEPT] += count
     return mark(ledger, rank, FORWARD, since)
 
 
@@ -146,6 +148,7 @@ def forward_by_row(
         sent = outputs(memory, slot, layout, k)
         count = select(state, k, sent.dense, here, index, scale)
         choose(index[:count], scale, memory, slot, layout, k)
+        ledger.counts[rank, k, KEPT] += count
         since = mark(ledger, rank, SELECT, since)
     products = _whole_layer(params, layout, k, sampled and plan.inner, memory, slot, rank, ledger)
     bias, count = bias_of(params, layout, k), products.size
@@ -155,6 +158,7 @@ def forward_by_row(
         for j in range(count):
             z[j] = products[j] + bias[j]
         count = select(state, k, z, here, index, scale)
+        ledger.counts[rank, k, KEPT] += count
         since = mark(ledger, rank, SELECT, since)
     else:
         copy_into(index, memory.everything[:count])

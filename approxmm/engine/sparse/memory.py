@@ -34,7 +34,7 @@ __all__ = [
 
 # Rows of Memory.whole and Memory.real: lists of a layer's units, positions as in ITEMS …
 ITEMS, PLACE, CHOSEN = range(3)
-VALUES, GAIN, DELTA, PRODUCT, ENTERING, SPREAD, DENSE = range(7)
+VALUES, GAIN, DELTA, PRODUCT, DENSE, ENTERING, SPREAD = range(7)
 # … and of the threads' own lines.
 SELECTED = 0
 SCALE, LINE, BACK = range(3)
@@ -48,13 +48,13 @@ class Memory(NamedTuple):
 
     Attributes
     ----------
-    whole : (3, S, U) int64
+    whole : (3 or 1, S, U) int64
         ITEMS: the units of each layer that count, increasing: those whose output, or its derivative, is not zero.
         PLACE, CHOSEN: for products sampled on the inner side, the chosen positions in ITEMS, and the units there.
-    real : (7, S, U) float array
+    real : (7 or 5, S, U) float array
         By position in ITEMS: VALUES, the outputs; GAIN, ∂output/∂z before any normalisation; DELTA, ∂loss/∂z; PRODUCT,
-        z without the bias. By position in PLACE: ENTERING, what entered the product; SPREAD, its scale. By unit:
-        DENSE, the outputs, zeros elsewhere.
+        z without the bias. By unit: DENSE, the outputs, zeros elsewhere. By position in PLACE, for products sampled on
+        the inner side: ENTERING, what entered the product; SPREAD, its scale.
     sizes : (3, S, L + 1) int64
         How long ITEMS is; how long PLACE is; how many nodes were computed.
     root : (S, L + 1) float array
@@ -66,6 +66,8 @@ class Memory(NamedTuple):
         Each thread's copies of scattered parameters.
     everything : (widest,) int64
         0, 1, 2, …
+    scores : float array
+        All nodes' scores in one layer, example by example, for laws that score a batch; nothing for single examples.
     """
 
     whole: np.ndarray
@@ -77,14 +79,27 @@ class Memory(NamedTuple):
     lines_real: np.ndarray
     scratch: np.ndarray
     everything: np.ndarray
+    scores: np.ndarray
 
 
-def make_memory(layout: Layout, dtype: np.dtype | type, slots: int, threads: int, kept: int) -> Memory:
-    """Return the memory for so many examples at once, threads, and vectors that the optimiser keeps."""
+def make_memory(
+    layout: Layout,
+    dtype: np.dtype | type,
+    slots: int,
+    threads: int,
+    kept: int,
+    *,
+    inner: bool = True,
+    together: bool = False,
+) -> Memory:
+    """Return the memory for so many examples at once, threads, and vectors that the optimiser keeps.
+
+    Without `inner`, no products may be sampled on their inner side; `together` are the examples of a batch.
+    """
     units, widest, depth = int(layout.widths.sum()), int(layout.widths.max()), len(layout.weight_at)
     return Memory(
-        whole=np.zeros((3, slots, units), dtype=np.int64),
-        real=np.zeros((7, slots, units), dtype=dtype),
+        whole=np.zeros((3 if inner else 1, slots, units), dtype=np.int64),
+        real=np.zeros((7 if inner else 5, slots, units), dtype=dtype),
         sizes=np.zeros((3, slots, depth + 1), dtype=np.int64),
         root=np.ones((slots, depth + 1), dtype=dtype),
         loss=np.zeros(slots),
@@ -92,6 +107,7 @@ def make_memory(layout: Layout, dtype: np.dtype | type, slots: int, threads: int
         lines_real=np.zeros((3, threads, widest), dtype=dtype),
         scratch=np.zeros((threads, (2 + kept) * max(widest, _TOGETHER)), dtype=dtype),
         everything=np.arange(widest, dtype=np.int64),
+        scores=np.zeros(slots * widest if together else 0, dtype=dtype),
     )
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from approxmm.compile import compiled, compiled_fast
-from approxmm.engine._tiles import dot_add_tile, dot_tile, multiply_tile
+from approxmm._tiles import dot_add_tile, dot_tile, multiply_tile
+from approxmm.compile import compiled
+from approxmm.prefetch import prefetch
 
 __all__ = ["add_block", "dot_and_add", "dot_lines", "is_wide", "sum_lines", "sum_whole_lines"]
 
 _GATHER_COST = 10  # elements of a line that are read in vectors in the time of a gathered one
+_AHEAD = 4  # lines whose scattered elements are on their way while one is added up
 _BLOCK = 8  # lines whose sum is formed together: as many streams as the memory's prefetcher follows
 _SUM_8, _SUM_1 = multiply_tile(1, 8, False), multiply_tile(1, 1, True)
 _DOT_4, _DOT_1 = dot_tile(1, 4, ahead=True), dot_tile(1, 1)
@@ -26,12 +28,13 @@ def is_wide(size: int, width: int) -> bool:
     return size * _GATHER_COST > width
 
 
-@compiled_fast
-def _gathered_dot(line: np.ndarray, columns: np.ndarray, v: np.ndarray) -> float:
-    total: float = line.dtype.type(0.0)
-    for q in range(columns.size):
-        total += v[q] * line[np.uint64(columns[q])]
-    return total
+@compiled
+def _fetch(W: np.ndarray, lines: np.ndarray, columns: np.ndarray, first: int, stop: int) -> None:
+    """Ask for the elements of the lines first … stop − 1 of the list, as far as there are."""
+    for l in range(first, min(stop, lines.size)):  # noqa: E741
+        start = lines[l] * W.shape[1]
+        for q in range(columns.size):
+            prefetch(W, start + columns[q])
 
 
 @compiled
@@ -53,14 +56,21 @@ def dot_lines(
         As long as `lines`; written.
     """
     if is_wide(columns.size, W.shape[1]):
-        fours = lines.size - lines.size % 4
+        fours, low, high = lines.size - lines.size % 4, columns[0], columns[columns.size - 1] + 1
         for first in range(0, fours, 4):
-            _DOT_4(out, whole, W, lines, 0, first, lines.size)
+            _DOT_4(out, whole, W, lines, 0, first, lines.size, low, high)
         for first in range(fours, lines.size):
-            _DOT_1(out, whole, W, lines, 0, first, lines.size)
+            _DOT_1(out, whole, W, lines, 0, first, lines.size, low, high)
         return
+    # By unsigned indices, which cannot count from the end. In strict order: a vectoriser would gather by instructions
+    # that are slower than single loads.
+    _fetch(W, lines, columns, 0, _AHEAD)
     for l in range(lines.size):  # noqa: E741
-        out[l] = _gathered_dot(W[lines[l]], columns, v)
+        _fetch(W, lines, columns, l + _AHEAD, l + _AHEAD + 1)
+        line, total = np.uint64(lines[l]), W.dtype.type(0.0)
+        for q in range(columns.size):
+            total += v[q] * W[line, np.uint64(columns[q])]
+        out[l] = total
 
 
 @compiled
@@ -102,20 +112,32 @@ def sum_lines(
             out[q] = scratch[columns[q]]
         return
     out[:] = 0.0
-    for l in range(lines.size):  # noqa: E741
-        line, factor = W[lines[l]], u[l]
+    fours = lines.size - lines.size % 4
+    for l in range(0, fours, 4):  # noqa: E741
+        l0, l1, l2, l3 = np.uint64(lines[l]), np.uint64(lines[l + 1]), np.uint64(lines[l + 2]), np.uint64(lines[l + 3])
+        u0, u1, u2, u3 = u[l], u[l + 1], u[l + 2], u[l + 3]
         for q in range(columns.size):
-            out[q] += factor * line[np.uint64(columns[q])]
+            j = np.uint64(columns[q])
+            out[q] += (u0 * W[l0, j] + u1 * W[l1, j]) + (u2 * W[l2, j] + u3 * W[l3, j])
+    for l in range(fours, lines.size):  # noqa: E741
+        line, factor = np.uint64(lines[l]), u[l]
+        for q in range(columns.size):
+            out[q] += factor * W[line, np.uint64(columns[q])]
 
 
 @compiled
-def dot_and_add(W: np.ndarray, lines: np.ndarray, whole: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
-    """Write W[lines] · whole to `out`, and add u[l] · whole to W[lines[l]] in the same pass."""
-    fours = lines.size - lines.size % 4
+def dot_and_add(
+    W: np.ndarray, lines: np.ndarray, columns: np.ndarray, whole: np.ndarray, u: np.ndarray, out: np.ndarray
+) -> None:
+    """Write W[lines] · whole to `out`, and add u[l] · whole to W[lines[l]] in the same pass.
+
+    `columns` are where `whole` is not zero, increasing, one at least: what lies before and behind is not touched.
+    """
+    fours, low, high = lines.size - lines.size % 4, columns[0], columns[columns.size - 1] + 1
     for first in range(0, fours, 4):
-        _DOT_ADD_4(W, whole, lines, u, out, first)
+        _DOT_ADD_4(W, whole, lines, u, out, first, low, high)
     for first in range(fours, lines.size):
-        _DOT_ADD_1(W, whole, lines, u, out, first)
+        _DOT_ADD_1(W, whole, lines, u, out, first, low, high)
 
 
 @compiled
@@ -133,9 +155,9 @@ def add_block(
     Parameters are those of `dot_lines` and `sum_lines`, but that `scratch` is as long as `lines`.
     """
     if is_wide(columns.size, W.shape[1]):
-        dot_and_add(W, lines, whole, u, scratch)
+        dot_and_add(W, lines, columns, whole, u, scratch)
         return
     for l in range(lines.size):  # noqa: E741
-        line, factor = W[lines[l]], u[l]
+        line, factor = np.uint64(lines[l]), u[l]
         for q in range(columns.size):
-            line[np.uint64(columns[q])] += factor * v[q]
+            W[line, np.uint64(columns[q])] += factor * v[q]

@@ -7,15 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from approxmm.engine.layout import Layout
+from approxmm.engine.ledger import KEPT, make_ledger
 from approxmm.engine.losses import target_rows
+from approxmm.engine.optimizers import Sgd
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
-from approxmm.engine.sparse.ledger import make_ledger
-from approxmm.engine.sparse.memory import make_memory
+from approxmm.engine.sparse.memory import Memory, make_memory
 from approxmm.engine.sparse.plan import ByNode, ByRow, Plan
 from approxmm.engine.sparse.walk import walk_batches, walk_examples
 from approxmm.engine.steps import StepRange
 from approxmm.engine.team import Team, make_teams
+from approxmm.methods.contract import Cost, Usage
 from approxmm.network import Network
 
 __all__ = ["ExampleSession"]
@@ -42,9 +44,31 @@ class ExampleSession(Session):
         self.plan = self._plan(network.normalise == "rms")
         # A step of one example is one thread's work.
         self.walkers = self.threads if recipe.asynchronous or self.batch > 1 else 1
-        slots = self.batch if self.batch > 1 else self.walkers
-        self.memory = make_memory(self.layout, self.dtype, slots, self.walkers, len(self.slots))
+        self.memory = self._memory(self.walkers)
         self.ledger = make_ledger(self.walkers, self.depth)
+
+    together = 1  # the workspace is for evaluation only
+
+    def step_bytes(self) -> int:
+        """Return the bytes that steps of one thread take besides the workspace: those of the examples' lists."""
+        return sum(array.nbytes for array in self._memory(1))
+
+    def _memory(self, walkers: int) -> Memory:
+        slots = self.batch if self.batch > 1 else walkers
+        items = self.method.claims.side == "inner" and self.sampled_layers > 0
+        return make_memory(
+            self.layout, self.dtype, slots, walkers, len(self.slots), inner=items, together=self.batch > 1
+        )
+
+    def statement(self, k: int, steps: int, examples: int) -> Cost:
+        """Return what steps cost in sampled layer k besides its products, from what was done there."""
+        n, m = int(self.layout.widths[k]), int(self.layout.widths[k + 1])
+        pairs, kept = self.ledger.counts[:, k, (0, KEPT)].sum(axis=0).tolist()
+        nodes = kept if isinstance(self.plan, ByNode) else examples * m  # that were computed
+        rank_one = isinstance(self.optimizer, Sgd) and self.optimizer.weight_decay == 0.0
+        return self.method.work(
+            Usage(examples, examples * pairs / max(nodes, 1), nodes, pairs, rank_one=rank_one), n, m
+        )
 
     def _plan(self, normalised: bool) -> Plan:
         claims = self.method.claims

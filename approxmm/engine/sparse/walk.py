@@ -8,13 +8,15 @@ import numpy as np
 
 from approxmm.compile import borrowed, compiled
 from approxmm.engine.layout import Layout
+from approxmm.engine.ledger import BACKWARD, FORWARD, SELECT, TIMED, UPDATE, Ledger, mark, start
 from approxmm.engine.losses import evaluate
+from approxmm.engine.sparse.additions import add_share, adds_alone
 from approxmm.engine.sparse.backward import step_example
 from approxmm.engine.sparse.batch import step_layer
 from approxmm.engine.sparse.descend import descend
 from approxmm.engine.sparse.forward import forward_layer
-from approxmm.engine.sparse.ledger import BACKWARD, FORWARD, TIMED, Ledger, mark, start
 from approxmm.engine.sparse.memory import DELTA, VALUES, Memory, part
+from approxmm.engine.sparse.scoring import score_layer
 from approxmm.engine.sparse.units import list_input
 from approxmm.engine.steps import StepRange
 from approxmm.engine.team import Team, barrier, share
@@ -128,6 +130,8 @@ def walk_batches(
         for b in range(first, stop):
             list_input(x[steps.order[s * batch + b]], memory, b, layout)
         for k in range(depth):
+            score_layer(plan, state, k, layout, memory, first, stop)
+            since = mark(ledger, rank, SELECT, since)
             for b in range(first, stop):
                 key = Key(seed, _SELECT, now, 0, b)
                 since = forward_layer(plan, k, params, layout, activation, state, key, memory, b, rank, ledger, since)
@@ -140,10 +144,6 @@ def walk_batches(
             for j in range(delta.size):
                 delta[j] /= size
         since = mark(ledger, rank, FORWARD, since)
-        for up in range(1, depth):
-            for b in range(first, stop):
-                descend(plan, depth - up, params, layout, memory, b, rank, ledger)
-        since = mark(ledger, rank, BACKWARD, since)
         barrier(team)
         mean = 0.0
         for b in range(size):
@@ -155,6 +155,18 @@ def walk_batches(
             return s - steps.first
         rate = steps.rates[s - steps.first]
         since = start(since != 0.0)
+        # A layer is stepped as soon as nobody needs its weights any more: they are still near.
+        for up in range(depth):
+            k = depth - 1 - up
+            if k > 0:
+                for b in range(first, stop):
+                    descend(plan, k, params, layout, memory, b, rank, ledger)
+                since = mark(ledger, rank, BACKWARD, since)
+                barrier(team)
+            if adds_alone(plan, k, optimizer, state):
+                add_share(plan, params, layout, k, memory, size, team, ledger, rate)
+                since = mark(ledger, rank, UPDATE, since)
+        barrier(team)
         for k in range(rank, depth, team.size):
             since = step_layer(
                 plan, params, slots, layout, optimizer, state, k, memory, size, rank, ledger, rate, now + 1, since

@@ -8,8 +8,8 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
+from approxmm._vectors import cgutils
 from approxmm.compile import compiled, intrinsic
-from approxmm.engine._vectors import cgutils
 
 __all__ = ["now"]
 

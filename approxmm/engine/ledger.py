@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from approxmm.compile import compiled
-from approxmm.engine.sparse.clock import now
+from approxmm.engine.clock import now
 
 __all__ = [
     "BACKWARD",
     "FORWARD",
+    "KEPT",
     "PHASES",
     "SELECT",
     "TIMED",
@@ -23,8 +24,10 @@ __all__ = [
     "start",
 ]
 
+# "backward" sends errors back; a weight gradient is never written down, so "update" makes it and steps by it.
 PHASES = ("select", "forward", "backward", "update", "upkeep")
 SELECT, FORWARD, BACKWARD, UPDATE, UPKEEP = range(len(PHASES))
+KEPT = 3  # column of `Ledger.counts`
 TIMED = 16  # one step in so many is timed: reading the clock takes a part of a microsecond a layer
 
 
@@ -34,9 +37,10 @@ class Ledger(NamedTuple):
     Attributes
     ----------
     counts : (T, L, 4) int64
-        Multiplications of each layer's forward product, input gradient and weight gradient; nodes computed.
+        Multiplications of each layer's forward product, input gradient and weight gradient; and how many items of the
+        sampled side the law kept, added up over examples and draws.
     seconds : (T, 5) float64
-        Of each phase in the steps that were timed: every `TIMED`-th.
+        Of each phase in the steps that were timed: every `TIMED`-th. Where threads share a step, the first one's.
     """
 
     counts: np.ndarray

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, cast
 from llvmlite import ir
 from numba import types
 
+from approxmm._vectors import Emitter, counted_loop
 from approxmm.compile import intrinsic
-from approxmm.engine._vectors import Emitter, counted_loop
 
 __all__ = ["add_outer_tile", "dot_add_tile", "dot_tile", "multiply_tile"]
 
@@ -95,23 +95,35 @@ def dot_tile(rows: int, items: int, ahead: bool = False) -> Callable[..., None]:
     """Return compiled code for one tile of O = D W[chosen]ᵀ, of one item or four; if `ahead`, it fetches the next.
 
     Its parameters: O (B, c), D (B, m), W (n, m), chosen (c,) int64; first row of O and D; first chosen item; where the
-    chosen items end that are fetched.
+    chosen items end that are fetched; the first column that counts, and where the columns end that count.
     """
 
     @intrinsic
-    def tile(typing: Any, O: Any, D: Any, W: Any, chosen: Any, row: Any, first: Any, stop: Any) -> Any:  # noqa: E741
+    def tile(
+        typing: Any,
+        O: Any,  # noqa: E741
+        D: Any,
+        W: Any,
+        chosen: Any,
+        row: Any,
+        first: Any,
+        stop: Any,
+        low: Any,
+        high: Any,
+    ) -> Any:
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             e, (o, d, w, listed) = _open(context, builder, signature, args, 4)
-            row, first, stop = args[4:]
-            lefts = [_row(e, d, _offset(e, row, r), _I64(0)) for r in range(rows)]
+            row, first, stop, low, high = args[4:]
+            lefts = [_row(e, d, _offset(e, row, r), low) for r in range(rows)]
             listed_at = [_offset(e, first, i) for i in range(2 * items if ahead else items)]
             last = builder.sub(stop, _I64(1))
             for i in range(items, len(listed_at)):
                 beyond = builder.icmp_signed(">", listed_at[i], last)
                 listed_at[i] = builder.select(beyond, last, listed_at[i])
-            rows_of_w = [_row(e, w, builder.load(e.at(listed.data, place)), _I64(0)) for place in listed_at]
+            rows_of_w = [_row(e, w, builder.load(e.at(listed.data, place)), low) for place in listed_at]
             rights, coming = rows_of_w[:items], rows_of_w[items:]
-            whole = builder.and_(d.stride, _I64(-e.lanes))
+            width = builder.sub(high, low)
+            whole = builder.and_(width, _I64(-e.lanes))
 
             def turn(j: Any, sums: list[Any], mask: Any = None) -> list[Any]:
                 for right in coming:
@@ -121,7 +133,7 @@ def dot_tile(rows: int, items: int, ahead: bool = False) -> Callable[..., None]:
                 return [e.multiply_add(x, y, sums[t]) for t, (x, y) in enumerate(_pairs(a, b))]
 
             sums = counted_loop(builder, whole, [e.zero] * (rows * items), turn, step=e.lanes)
-            sums = turn(whole, sums, e.first_lanes(builder.sub(d.stride, whole)))
+            sums = turn(whole, sums, e.first_lanes(builder.sub(width, whole)))
             for r in range(rows):
                 place = _row(e, o, _offset(e, row, r), first)
                 if items == 4:
@@ -131,7 +143,7 @@ def dot_tile(rows: int, items: int, ahead: bool = False) -> Callable[..., None]:
             return context.get_dummy_value()
 
         n = types.intp
-        return types.void(O, D, W, chosen, n, n, n), emit
+        return types.void(O, D, W, chosen, n, n, n, n, n), emit
 
     return cast(Callable[..., None], tile)
 
@@ -140,20 +152,22 @@ def dot_tile(rows: int, items: int, ahead: bool = False) -> Callable[..., None]:
 def dot_add_tile(rows: int) -> Callable[..., None]:
     """Return compiled code that writes W[chosen] d to out, and then adds u dᵀ to W[chosen], for one row or for four.
 
-    Its parameters: W (n, m), d (m,), chosen (c,) int64, u (c,), out (c,); first of the rows in `chosen`.
+    Its parameters: W (n, m), d (m,), chosen (c,) int64, u (c,), out (c,); first of the rows in `chosen`; the first
+    column where d is not zero, and where such columns end.
     """
 
     @intrinsic
-    def tile(typing: Any, W: Any, d: Any, chosen: Any, u: Any, out: Any, first: Any) -> Any:
+    def tile(typing: Any, W: Any, d: Any, chosen: Any, u: Any, out: Any, first: Any, low: Any, high: Any) -> Any:
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             e, (w, deltas, listed, factors, results) = _open(context, builder, signature, args, 5)
-            first = args[5]
-            lines = [_row(e, w, builder.load(e.at(listed.data, _offset(e, first, r))), _I64(0)) for r in range(rows)]
+            first, low, high = args[5:]
+            lines = [_row(e, w, builder.load(e.at(listed.data, _offset(e, first, r))), low) for r in range(rows)]
             scales = [e.splat(builder.load(e.at(factors.data, _offset(e, first, r)))) for r in range(rows)]
-            whole = builder.and_(w.stride, _I64(-e.lanes))
+            width, deltas_at = builder.sub(high, low), e.at(deltas.data, low)
+            whole = builder.and_(width, _I64(-e.lanes))
 
             def turn(j: Any, sums: list[Any], mask: Any = None) -> list[Any]:
-                column = e.load(e.at(deltas.data, j), mask)
+                column = e.load(e.at(deltas_at, j), mask)
                 places = [e.at(line, j) for line in lines]
                 weights = [e.load(place, mask) for place in places]
                 for place, weight, scale in zip(places, weights, scales, strict=True):
@@ -161,7 +175,7 @@ def dot_add_tile(rows: int) -> Callable[..., None]:
                 return [e.multiply_add(weight, column, total) for weight, total in zip(weights, sums, strict=True)]
 
             sums = counted_loop(builder, whole, [e.zero] * rows, turn, step=e.lanes)
-            sums = turn(whole, sums, e.first_lanes(builder.sub(w.stride, whole)))
+            sums = turn(whole, sums, e.first_lanes(builder.sub(width, whole)))
             place = e.at(results.data, first)
             if rows == 4:
                 e.store(e.totals(sums), place)
@@ -169,7 +183,8 @@ def dot_add_tile(rows: int) -> Callable[..., None]:
                 builder.store(e.total(sums[0]), place)
             return context.get_dummy_value()
 
-        return types.void(W, d, chosen, u, out, types.intp), emit
+        n = types.intp
+        return types.void(W, d, chosen, u, out, n, n, n), emit
 
     return cast(Callable[..., None], tile)
 

@@ -29,12 +29,14 @@ class Emitter:
     builder : llvmlite IRBuilder
     element : llvmlite type
         ``float`` or ``double``.
+    lanes : int, optional
+        Elements a vector; by default as many as 64 bytes hold.
     """
 
-    def __init__(self, builder: Any, element: Any) -> None:
+    def __init__(self, builder: Any, element: Any, lanes: int | None = None) -> None:
         self.builder, self.element = builder, element
         self.size = 4 if isinstance(element, ir.FloatType) else 8
-        self.lanes = VECTOR_BYTES // self.size
+        self.lanes = lanes or VECTOR_BYTES // self.size
         self.vector = ir.VectorType(element, self.lanes)
         self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
 

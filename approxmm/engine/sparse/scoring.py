@@ -1,0 +1,68 @@
+"""The nodes' scores for several examples at once, where a method selects by a product of matrices (compiled)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from approxmm.compile import compiled
+from approxmm.dispatch import generic
+from approxmm.engine.dense import multiply
+from approxmm.engine.layout import Layout
+from approxmm.engine.sparse.memory import Memory
+from approxmm.engine.sparse.plan import ByNode, ByRow
+from approxmm.engine.sparse.units import outputs
+from approxmm.methods.operations import SparseVector, begin_scores, score_factors, select_scored, select_sparse
+from approxmm.random import Key
+
+__all__ = ["score_layer", "select_nodes"]
+
+
+@generic
+def score_layer(plan: Any, state: Any, k: int, layout: Layout, memory: Memory, first: int, stop: int) -> None:
+    """Score the nodes of layer k (from 0) for the examples in the slots first … stop − 1, where that serves (compiled).
+
+    A score does not depend on how the examples are divided.
+    """
+
+
+@score_layer.register(ByNode)
+@compiled
+def score_nodes(plan: ByNode, state: Any, k: int, layout: Layout, memory: Memory, first: int, stop: int) -> None:
+    """Multiply all examples' coordinates by the method's factors."""
+    if k == plan.layers:
+        return
+    factors = score_factors(state, k)
+    rank, m = factors.shape
+    if rank == 0:
+        return
+    coordinates = np.empty((stop - first, rank), memory.scores.dtype)
+    scores = memory.scores[first * m : stop * m].reshape((stop - first, m))
+    for b in range(first, stop):
+        begin_scores(state, k, outputs(memory, b, layout, k), coordinates[b - first], scores[b - first])
+    multiply(coordinates, factors, np.arange(rank), scores, 0, m)
+
+
+@score_layer.register(ByRow)
+@compiled
+def score_nothing(plan: ByRow, state: Any, k: int, layout: Layout, memory: Memory, first: int, stop: int) -> None:
+    """Do nothing: all nodes are computed."""
+
+
+@compiled
+def select_nodes(
+    state: Any,
+    k: int,
+    sent: SparseVector,
+    key: Key,
+    nodes: int,
+    memory: Memory,
+    slot: int,
+    index: np.ndarray,
+    scale: np.ndarray,
+) -> int:
+    """Select the nodes of layer k (from 0), `nodes` of them, that are computed, by their scores if there are any."""
+    if memory.scores.size > 0 and score_factors(state, k).shape[0] > 0:
+        return select_scored(state, k, memory.scores[slot * nodes : (slot + 1) * nodes], index, scale)
+    return select_sparse(state, k, sent, key, index, scale)
