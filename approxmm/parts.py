@@ -89,7 +89,8 @@ class _Whole(_Library):  # type: ignore[misc]
         """Link everything once, optimise it, and make machine code."""
         parts, others = _below(self._linking_libraries)
         for part in parts:
-            self._reload_init.update(part._reload_init)
+            if hasattr(part, "_reload_init"):  # newer versions: what is called when the code is loaded from the disk
+                self._reload_init.update(part._reload_init)
             self._final_module.link_in(part.own_module, preserve=True)
         self._linking_libraries = others
         super().finalize()

@@ -51,7 +51,13 @@ def _fitted_scale(index: HashIndex) -> float:
     return index.transform.limit / np.sqrt(largest) if largest > 0.0 else 1.0
 
 
-@inlined
+@compiled
+def _recode(index: HashIndex, changed: np.ndarray) -> None:
+    """Do `recode_items`, where it is not for a step's few nodes: one copy of its code for all that need it rarely."""
+    recode_items(index, changed)
+
+
+@compiled
 def rehash(indexes: LayerIndexes, layer: int, weights: np.ndarray, changed: np.ndarray) -> np.ndarray:
     """Make a layer's index what a new build with the same hyperplanes would be, after `changed` columns moved.
 
@@ -70,12 +76,10 @@ def rehash(indexes: LayerIndexes, layer: int, weights: np.ndarray, changed: np.n
         copy_into(index.raw[changed[i]], raw[i])
         index.squared_norms[changed[i]] = squared[i]
     scale = _fitted_scale(index)
-    if scale == index.scale[0]:
-        recode_items(index, changed)
-    else:
-        # A new scale moves every item's added coordinates, so all codes are packed again; nothing is projected again.
-        index.scale[0] = scale
-        recode_items(index, np.arange(index.raw.shape[0]))
+    # A new scale moves every item's added coordinates, so all codes are packed again; nothing is projected again.
+    moved = changed if scale == index.scale[0] else np.arange(index.raw.shape[0])
+    index.scale[0] = scale
+    _recode(index, moved)
     return rows
 
 
@@ -88,7 +92,7 @@ def _refit(index: HashIndex, refitting: np.ndarray) -> None:
     """Fit the scale and pack all codes again, unless another thread is at it; nothing is projected again."""
     if try_acquire(refitting, 0):
         index.scale[0] = _fitted_scale(index)
-        recode_items(index, np.arange(index.raw.shape[0]))
+        _recode(index, np.arange(index.raw.shape[0]))
         release(refitting, 0)
 
 

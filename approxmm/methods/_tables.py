@@ -139,9 +139,8 @@ def refresh_alsh(state: AlshState, layer: int, weights: np.ndarray, changed: np.
     """Rehash the changed nodes, or all nodes when the schedule says so. With no changed items, see to the scale."""
     clock = fetch_add(state.clock, layer, 1) + 1
     if state.schedule != _INCREMENTAL:
-        if due(state.schedule, clock):
-            rehash(state.indexes, layer, weights, np.arange(weights.shape[1]))
-    elif changed.size > 0:
-        rehash(state.indexes, layer, weights, changed)
-    elif clock % SCALE_TURN == 0:
+        changed = np.arange(weights.shape[1] if due(state.schedule, clock) else 0)
+    elif changed.size == 0 and clock % SCALE_TURN == 0:
         shrink_scale(state.indexes, layer)
+    if changed.size > 0:
+        rehash(state.indexes, layer, weights, changed)
