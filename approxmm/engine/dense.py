@@ -69,7 +69,7 @@ def multiply(A: np.ndarray, W: np.ndarray, chosen: np.ndarray, Z: np.ndarray, st
     chosen : (c,) int64
         Rows of W, in the order of A's columns.
     Z : (B, m) float array
-        Added to; all arrays are C-contiguous and of one type.
+        Added to; may have further columns; all arrays are C-contiguous and of one type.
     start, stop : int
         Columns of W and Z; sums do not depend on how the columns are divided.
     """

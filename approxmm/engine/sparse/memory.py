@@ -70,8 +70,8 @@ class Memory(NamedTuple):
         Each thread's copies of scattered parameters.
     everything : (widest,) int64
         0, 1, 2, …
-    scores : float array
-        All nodes' scores in one layer, example by example, for laws that score a batch; nothing for single examples.
+    scores : (S, widest) float array
+        All nodes' scores in one layer, for laws that score a batch; no rows for single examples.
     """
 
     whole: np.ndarray
@@ -111,7 +111,7 @@ def make_memory(
         lines_real=np.zeros((3, threads, widest), dtype=dtype),
         scratch=np.zeros((threads, (2 + kept) * max(widest, _TOGETHER)), dtype=dtype),
         everything=np.arange(widest, dtype=np.int64),
-        scores=np.zeros(slots * widest if together else 0, dtype=dtype),
+        scores=np.zeros((slots if together else 0, widest), dtype=dtype),
     )
 
 

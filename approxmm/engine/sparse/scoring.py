@@ -38,10 +38,10 @@ def score_nodes(plan: ByNode, state: Any, k: int, layout: Layout, memory: Memory
     if rank == 0:
         return
     coordinates = np.empty((stop - first, rank), memory.scores.dtype)
-    scores = memory.scores[first * m : stop * m].reshape((stop - first, m))
+    scores = memory.scores[first:stop]
     for b in range(first, stop):
         sent, own = outputs(memory, b, layout, k), coordinates[b - first]
-        size = begin_scores(state, k, sent, own, scores[b - first])
+        size = begin_scores(state, k, sent, own, scores[b - first, :m])
         copy_into(part(memory.real, COORDINATES, b, layout, k), own)
         part(memory.real, SIZE, b, layout, k)[0] = size
     multiply(coordinates, factors, np.arange(rank), scores, 0, m)
@@ -66,6 +66,6 @@ def select_nodes(
     scale: np.ndarray,
 ) -> int:
     """Select the nodes of layer k (from 0), `nodes` of them, that are computed, by their scores if there are any."""
-    if memory.scores.size > 0 and score_factors(state, k).shape[0] > 0:
-        return select_scored(state, k, memory.scores[slot * nodes : (slot + 1) * nodes], index, scale)
+    if memory.scores.shape[0] > 0 and score_factors(state, k).shape[0] > 0:
+        return select_scored(state, k, memory.scores[slot, :nodes], index, scale)
     return select_sparse(state, k, sent, key, index, scale)
