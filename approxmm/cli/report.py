@@ -58,8 +58,9 @@ def report(
     files = write_report(study, output)
     finished.unlink(missing_ok=True)  # a later report is made anew, perhaps by other code
     findings = "\n".join(f"  {i}. {finding}" for i, finding in enumerate(study.findings, start=1))
+    took = f"; {study.seconds:.0f} s" if study.seconds > 0 else ""
     text = (
         f"Report: {files.page}\n  {len(files.figures)} figure files in {output / 'figures'}, "
-        f"{len(files.data)} data files in {output / 'data'}; {study.seconds:.0f} s\nFound:\n{findings}"
+        f"{len(files.data)} data files in {output / 'data'}{took}\nFound:\n{findings}"
     )
     emit({**files.to_dict(), "findings": study.findings, "seconds": study.seconds}, text, as_json=as_json, quiet=quiet)

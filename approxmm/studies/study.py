@@ -27,7 +27,7 @@ class Study:
     settings, environment : dict
         Plain values: what was run, on what.
     seconds : float
-        Wall-clock time of the whole study.
+        Wall-clock time of the whole study; 0 where it is not known, because part of it was done before.
     """
 
     name: str
