@@ -18,7 +18,7 @@ def check_indexes(found: LayerIndexes, own: LayerIndexes, name: str) -> None:
     """Raise DataError, naming the array, unless `found` is an index that training could have made of `own`.
 
     Sizes and hyperplanes are those of `own`, which are a function of settings and seed; projections and norms are
-    finite; no lock is taken; and every table holds each item once, in the bucket of its code and in the one order that
+    finite; no lock is taken; signs are those of the codes; and every table holds each item once, in the bucket of its code and in the one order that
     tables have. Not claimed: that the codes belong to the present weights, which they need not (see rebuild schedules).
     """
     check_constants(found.sizes, own.sizes, f"{name}.sizes")
@@ -31,6 +31,7 @@ def check_indexes(found: LayerIndexes, own: LayerIndexes, name: str) -> None:
         theirs, mine = (cast(Any, index_of).py_func(indexes, layer) for indexes in (found, own))
         _check_projections(theirs, mine, f"{name} (layer {layer + 1})")
         check_tables(theirs.tables, f"{name} (layer {layer + 1})")
+        _check_signs(theirs, f"{name} (layer {layer + 1})")
         if cast(Any, refitting_of).py_func(found, layer).any():
             raise DataError(f"array '{name}.long.flat' says that layer {layer + 1} is being refitted")
 
@@ -42,6 +43,15 @@ def _check_projections(theirs: HashIndex, mine: HashIndex, name: str) -> None:
             raise DataError(f"array {field!r} does not hold the hyperplanes of this seed")
     if not theirs.scale[0] > 0.0 or (theirs.squared_norms < 0.0).any():
         raise DataError(f"array '{name}.scale' or '{name}.squared_norms' holds a number that is no scale or norm")
+
+
+def _check_signs(index: HashIndex, name: str) -> None:
+    """Raise DataError unless the stored signs are those that the codes were packed from."""
+    tables, K = index.projections.tables, index.projections.bits
+    signs = np.unpackbits(index.signs.view(np.uint8), axis=1, bitorder="little").astype(np.int64)
+    used = signs[:, : tables * K].reshape(-1, tables, K)
+    if signs[:, tables * K :].any() or not np.array_equal((used << np.arange(K)).sum(axis=2).T, index.tables.codes):
+        raise DataError(f"array '{name}.signs' does not hold the signs that its codes were packed from")
 
 
 def check_tables(tables: Tables, name: str) -> None:
