@@ -18,8 +18,9 @@ def check_indexes(found: LayerIndexes, own: LayerIndexes, name: str) -> None:
     """Raise DataError, naming the array, unless `found` is an index that training could have made of `own`.
 
     Sizes and hyperplanes are those of `own`, which are a function of settings and seed; projections and norms are
-    finite; no lock is taken; signs are those of the codes; and every table holds each item once, in the bucket of its code and in the one order that
-    tables have. Not claimed: that the codes belong to the present weights, which they need not (see rebuild schedules).
+    finite; no lock is taken; signs are those of the codes; and every table holds each item once, in the bucket of its
+    code and in the one order that tables have. Not claimed: that the codes belong to the present weights, which they
+    need not (see rebuild schedules).
     """
     check_constants(found.sizes, own.sizes, f"{name}.sizes")
     for kind in ("real", "double", "long", "short"):
