@@ -98,7 +98,7 @@ def make_memory(
 ) -> Memory:
     """Return the memory for so many examples at once, threads, and vectors that the optimiser keeps.
 
-    Without `inner`, no products may be sampled on their inner side; `together` are the examples of a batch.
+    Without `inner`, no products may be sampled on their inner side; `together`, a batch's nodes may be scored at once.
     """
     units, widest, depth = int(layout.widths.sum()), int(layout.widths.max()), len(layout.weight_at)
     return Memory(

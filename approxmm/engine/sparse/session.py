@@ -55,10 +55,9 @@ class ExampleSession(Session):
 
     def _memory(self, walkers: int) -> Memory:
         slots = self.batch if self.batch > 1 else walkers
-        items = self.method.claims.side == "inner" and self.sampled_layers > 0
-        return make_memory(
-            self.layout, self.dtype, slots, walkers, len(self.slots), inner=items, together=self.batch > 1
-        )
+        inner = self.method.claims.side == "inner" and self.sampled_layers > 0
+        together = self.batch > 1 and self.method.claims.reads == "input" and self.sampled_layers > 0
+        return make_memory(self.layout, self.dtype, slots, walkers, len(self.slots), inner=inner, together=together)
 
     def statement(self, k: int, steps: int, examples: int) -> Cost:
         """Return what steps cost in sampled layer k besides its products, from what was done there."""
