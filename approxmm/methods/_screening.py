@@ -16,7 +16,6 @@ from approxmm.methods._query import unit_query
 from approxmm.methods._rows import keep_all
 from approxmm.methods.operations import (
     SparseVector,
-    begin_scores,
     follow,
     follow_node,
     follow_nodes,
@@ -24,11 +23,10 @@ from approxmm.methods.operations import (
     needs_products,
     observe,
     refresh,
-    score_factors,
     select,
-    select_scored,
     select_sparse,
 )
+from approxmm.methods.scoring import begin_scores, score_factors, select_scored
 from approxmm.random import Key
 from approxmm.ranking import fill_top
 
@@ -88,9 +86,12 @@ def begin_with_bias(
     coordinates[:] = 0.0
     if math.isfinite(size):
         add_rows(matrix_of(flat, at[BASIS]), x.items[: x.size], query, coordinates)
-    bias, shrunk = vector_of(flat, at[BIAS]), scores.dtype.type(1.0 / size if math.isfinite(size) else np.nan)
-    for j in range(scores.size):
-        scores[j] = bias[j] * shrunk
+    bias = vector_of(flat, at[BIAS])
+    if size == 1.0:  # nearly always: divisions would take as long as the products
+        copy_into(scores, bias)
+    else:
+        for j in range(scores.size):
+            scores[j] = bias[j] / size if math.isfinite(size) else np.nan
     return size
 
 

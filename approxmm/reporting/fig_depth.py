@@ -44,6 +44,8 @@ def draw_depth_error(drawing: Drawing) -> Figure:
 def _error_axis(ax: Axes) -> None:
     from matplotlib.ticker import NullFormatter
 
+    if not any((np.nan_to_num(line.get_xdata()) > 0).any() for line in ax.lines):  # no run has a result
+        ax.set_xlim(_TICKS[0], _TICKS[-1])
     ax.set_xscale("log")
     low, high = ax.get_xlim()
     ax.set_xticks([tick for tick in _TICKS if low <= tick <= high])

@@ -212,7 +212,7 @@ def test_seed_option_and_key_both_change_the_hyperplanes():
     weights, _ = scene()
 
     def planes(state):
-        return index_of(state.indexes, 0).projections.by_plane
+        return index_of.py_func(state.indexes, 0).projections.by_plane
 
     base = planes(get_method("alsh", 0.5).build([weights]))
     same = get_method("alsh", 0.5).prepare([weights], key=make_key(0, Stream.BUILD, layer=1))

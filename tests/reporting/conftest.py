@@ -96,6 +96,7 @@ def accuracy_table():
             "test_accuracy_sampled": np.nan if diverged else sampled,
         }
         row |= {"validation_accuracy": exact - 0.01, "seconds": 1.0 + depth, "multiplications_fraction": 0.4}
+        row |= {"options": "", "multiplications": 0.4}
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -28,7 +28,8 @@ from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of
 from approxmm.engine.sparse.units import entering, items_of, outputs
 from approxmm.engine.sparse.updates import times_rate
 from approxmm.engine.team import Team, share
-from approxmm.methods.operations import follow, follows, needs_products, score_factors
+from approxmm.methods.operations import follow, follows, needs_products
+from approxmm.methods.scoring import score_factors
 
 __all__ = ["add_share", "adds_alone", "follow_in_turn", "sides_of"]
 

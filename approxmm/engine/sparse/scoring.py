@@ -13,7 +13,8 @@ from approxmm.engine.layout import Layout
 from approxmm.engine.sparse.memory import COORDINATES, SIZE, Memory, part
 from approxmm.engine.sparse.plan import ByNode, ByRow
 from approxmm.engine.sparse.units import outputs
-from approxmm.methods.operations import SparseVector, begin_scores, score_factors, select_scored, select_sparse
+from approxmm.methods.operations import SparseVector, select_sparse
+from approxmm.methods.scoring import begin_scores, score_factors, select_scored
 from approxmm.random import Key
 
 __all__ = ["score_layer", "select_nodes"]

@@ -28,6 +28,27 @@ _SELECT = Stream.SELECT
 
 
 @compiled
+def _evaluate(loss: Any, targets: np.ndarray, row: int, layout: Layout, memory: Memory, slot: int, size: int) -> float:
+    """Return the loss of the example in a slot, and leave ∂(mean loss of `size` examples)/∂(its scores) there."""
+    depth = layout.weight_at.size
+    scores, delta = part(memory.real, VALUES, slot, layout, depth), part(memory.real, DELTA, slot, layout, depth)
+    one: float = evaluate(
+        loss, scores.reshape((1, scores.size)), targets[row : row + 1], delta.reshape((1, delta.size))
+    )
+    for j in range(delta.size):
+        delta[j] /= size
+    return one
+
+
+@compiled
+def _mean_loss(memory: Memory, size: int) -> float:
+    total = 0.0
+    for b in range(size):
+        total += memory.loss[b]
+    return total / size
+
+
+@compiled
 def walk_examples(
     x: np.ndarray,
     targets: np.ndarray,
@@ -76,10 +97,7 @@ def walk_examples(
         list_input(x[row], memory, rank, layout)
         for k in range(depth):
             since = forward_layer(plan, k, params, layout, activation, state, key, memory, rank, rank, ledger, since)
-        scores, delta = part(memory.real, VALUES, rank, layout, depth), part(memory.real, DELTA, rank, layout, depth)
-        losses[s] = evaluate(
-            loss, scores.reshape((1, scores.size)), targets[row : row + 1], delta.reshape((1, delta.size))
-        )
+        losses[s] = _evaluate(loss, targets, row, layout, memory, rank, 1)
         since = mark(ledger, rank, FORWARD, since)
         if not losses[s] < loss.limit:  # written so that NaN ends the run too
             return s - steps.first
@@ -136,19 +154,10 @@ def walk_batches(
                 key = Key(seed, _SELECT, now, 0, b)
                 since = forward_layer(plan, k, params, layout, activation, state, key, memory, b, rank, ledger, since)
         for b in range(first, stop):
-            scores, delta = part(memory.real, VALUES, b, layout, depth), part(memory.real, DELTA, b, layout, depth)
-            row = steps.order[s * batch + b]
-            memory.loss[b] = evaluate(
-                loss, scores.reshape((1, scores.size)), targets[row : row + 1], delta.reshape((1, delta.size))
-            )
-            for j in range(delta.size):
-                delta[j] /= size
+            memory.loss[b] = _evaluate(loss, targets, steps.order[s * batch + b], layout, memory, b, size)
         since = mark(ledger, rank, FORWARD, since)
         barrier(team)
-        mean = 0.0
-        for b in range(size):
-            mean += memory.loss[b]
-        mean /= size
+        mean = _mean_loss(memory, size)
         if rank == 0:
             losses[s] = mean
         if not mean < loss.limit:  # written so that NaN ends the run too
