@@ -92,6 +92,9 @@ class _Whole(_Library):  # type: ignore[misc]
             if hasattr(part, "_reload_init"):  # newer versions: what is called when the code is loaded from the disk
                 self._reload_init.update(part._reload_init)
             self._final_module.link_in(part.own_module, preserve=True)
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage.name == "linkonce_odr":
+                function.linkage = "internal"  # nobody else calls it: LLVM may inline it whatever its size
         self._linking_libraries = others
         super().finalize()
 
