@@ -25,6 +25,7 @@ from approxmm.engine.sparse.memory import (
     part,
 )
 from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of
+from approxmm.engine.sparse.scoring import is_scored
 from approxmm.engine.sparse.units import entering, items_of, outputs
 from approxmm.engine.sparse.updates import times_rate
 from approxmm.engine.team import Team, share
@@ -152,7 +153,7 @@ def follow_in_turn(
                 read = dot_blocks(W, nodes, items, values, sent.dense, products)
                 ledger.counts[rank, k, 2] += nodes.size * read
             _add_example(W, layout, k, True, False, memory, b, 0, W.shape[0], rank, ledger, rate)
-        if score_factors(state, k).shape[0] > 0:
+        if is_scored(state, k, memory):
             _add_to_factors(layout, state, k, memory, b, rank, ledger, rate)
             continue
         follow(state, k, sent, nodes, times_rate(delta, rate, memory.lines_real[SCALE, rank]), products, W.T)

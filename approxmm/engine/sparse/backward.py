@@ -13,7 +13,7 @@ from approxmm.engine.ledger import BACKWARD, UPKEEP, Ledger, mark
 from approxmm.engine.sparse.changes import change_nodes, change_rows
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
-from approxmm.engine.sparse.products import is_wide, sum_lines
+from approxmm.engine.sparse.products import columns_read, sum_lines
 from approxmm.engine.sparse.units import entering, items_of, outputs, take_back
 from approxmm.engine.sparse.updates import update_some
 from approxmm.engine.sparse.upkeep import show_layer
@@ -62,7 +62,7 @@ def _step_rows(
     for q in range(nodes.size):
         whole[nodes[q]] = delta[q]
     change_rows(optimizer, params, slots, layout, k, items, values, whole, back, memory, slot, rank, rate, step)
-    touched = items.size * (m if is_wide(nodes.size, m) else nodes.size)
+    touched = items.size * columns_read(nodes.size, m)
     ledger.counts[rank, k, 1] += touched if k > 0 else 0  # for the first layer nobody asks for it
     ledger.counts[rank, k, 2] += touched
     return back
@@ -92,7 +92,7 @@ def _step_nodes(
     if k > 0:
         sum_lines(W, nodes, delta, items, line_of(memory.lines_real, LINE, rank, W.shape[1]), back)
     since = mark(ledger, rank, BACKWARD, since)
-    touched = nodes.size * (W.shape[1] if is_wide(items.size, W.shape[1]) else items.size)
+    touched = nodes.size * columns_read(items.size, W.shape[1])
     ledger.counts[rank, k, 1] += touched if k > 0 else 0
     ledger.counts[rank, k, 2] += touched
     return change_nodes(optimizer, params, slots, layout, state, k, memory, slot, rank, ledger, rate, step, since)

@@ -11,7 +11,7 @@ import numpy as np
 
 from approxmm.compile import compiled
 from approxmm.engine._block_tiles import BLOCK_BYTES, block_add_tile, block_dot_tile, block_sum_tile
-from approxmm.engine.sparse.products import add_block, dot_lines, is_wide, sum_lines
+from approxmm.engine.sparse.products import add_block, columns_read, dot_lines, sum_lines
 
 __all__ = ["add_blocks", "dot_blocks", "sum_blocks"]
 
@@ -50,13 +50,6 @@ def _reached(blocks: np.ndarray, W: np.ndarray) -> int:
 
 
 @compiled
-def _read_otherwise(columns: np.ndarray, W: np.ndarray) -> int:
-    """Return how many columns are read where blocks are not."""
-    read: int = W.shape[1] if is_wide(columns.size, W.shape[1]) else columns.size
-    return read
-
-
-@compiled
 def dot_blocks(
     W: np.ndarray, lines: np.ndarray, columns: np.ndarray, v: np.ndarray, whole: np.ndarray, out: np.ndarray
 ) -> int:
@@ -82,7 +75,7 @@ def dot_blocks(
     blocks, fours = _list_blocks(columns, W), lines.size - lines.size % 4
     if blocks.size == 0:
         dot_lines(W, lines, columns, v, whole, out)
-        return _read_otherwise(columns, W)
+        return columns_read(columns.size, W.shape[1])
     for first in range(0, fours, 4):
         _DOT_4(W, lines, blocks, whole, out, blocks.size, first)
     for first in range(fours, lines.size):
@@ -115,7 +108,7 @@ def sum_blocks(
     blocks, fours = _list_blocks(columns, W), lines.size - lines.size % 4
     if blocks.size == 0:
         sum_lines(W, lines, u, columns, scratch, out)
-        return _read_otherwise(columns, W)
+        return columns_read(columns.size, W.shape[1])
     scratch[:] = 0.0
     for first in range(0, fours, 4):
         _SUM_4(W, lines, blocks, u, scratch, blocks.size, first)
@@ -140,7 +133,7 @@ def add_blocks(
     blocks, fours = _list_blocks(columns, W), lines.size - lines.size % 4
     if blocks.size == 0:
         add_block(W, lines, u, columns, v, whole, scratch)
-        return _read_otherwise(columns, W)
+        return columns_read(columns.size, W.shape[1])
     for first in range(0, fours, 4):
         _ADD_4(W, lines, blocks, u, whole, blocks.size, first)
     for first in range(fours, lines.size):

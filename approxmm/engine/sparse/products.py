@@ -12,7 +12,7 @@ from approxmm._tiles import dot_add_tile, dot_tile, multiply_tile
 from approxmm.compile import compiled
 from approxmm.prefetch import prefetch
 
-__all__ = ["add_block", "dot_and_add", "dot_lines", "is_wide", "sum_lines", "sum_whole_lines"]
+__all__ = ["add_block", "columns_read", "dot_and_add", "dot_lines", "is_wide", "sum_lines", "sum_whole_lines"]
 
 _GATHER_COST = 10  # elements of a line that are read in vectors in the time of a gathered one
 _AHEAD = 4  # lines whose scattered elements are on their way while one is added up
@@ -26,6 +26,12 @@ _DOT_ADD_4, _DOT_ADD_1 = dot_add_tile(4), dot_add_tile(1)
 def is_wide(size: int, width: int) -> bool:
     """Return whether so many of a line's elements are reached sooner by reading the whole line."""
     return size * _GATHER_COST > width
+
+
+@compiled
+def columns_read(size: int, width: int) -> int:
+    """Return how many of a line's columns are read, and multiplied, where so many are wanted."""
+    return width if is_wide(size, width) else size
 
 
 @compiled

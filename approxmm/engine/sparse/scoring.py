@@ -17,7 +17,14 @@ from approxmm.methods.operations import SparseVector, select_sparse
 from approxmm.methods.scoring import begin_scores, score_factors, select_scored
 from approxmm.random import Key
 
-__all__ = ["score_layer", "select_nodes"]
+__all__ = ["is_scored", "score_layer", "select_nodes"]
+
+
+@compiled
+def is_scored(state: Any, k: int, memory: Memory) -> bool:
+    """Return whether layer k's nodes are selected by scores of a whole batch, for which there is room then."""
+    scored: bool = memory.scores.shape[0] > 0 and score_factors(state, k).shape[0] > 0
+    return scored
 
 
 @generic
@@ -34,10 +41,10 @@ def score_nodes(plan: ByNode, state: Any, k: int, layout: Layout, memory: Memory
     """Multiply all examples' coordinates by the method's factors."""
     if k == plan.layers:
         return
+    if not is_scored(state, k, memory):
+        return
     factors = score_factors(state, k)
     rank, m = factors.shape
-    if rank == 0:
-        return
     coordinates = np.empty((stop - first, rank), memory.scores.dtype)
     scores = memory.scores[first:stop]
     for b in range(first, stop):
@@ -67,6 +74,6 @@ def select_nodes(
     scale: np.ndarray,
 ) -> int:
     """Select the nodes of layer k (from 0), `nodes` of them, that are computed, by their scores if there are any."""
-    if memory.scores.shape[0] > 0 and score_factors(state, k).shape[0] > 0:
+    if is_scored(state, k, memory):
         return select_scored(state, k, memory.scores[slot, :nodes], index, scale)
     return select_sparse(state, k, sent, key, index, scale)
