@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from approxmm.engine.allowance import batch_bytes
-from approxmm.engine.ledger import KEPT, PHASES
+from approxmm.engine.ledger import KEPT, PHASES, totals
 from approxmm.engine.loop import Position
 from approxmm.engine.session import Session
 from approxmm.engine.session_arrays import held_bytes
@@ -40,7 +40,7 @@ def count_multiplications(session: Session, at: Position) -> dict[str, dict[str,
     widths = session.layout.widths
     dense = np.repeat((float(at.examples) * widths[:-1] * widths[1:])[:, None], len(PRODUCTS), axis=1)
     dense[0, PRODUCTS.index("input_gradient")] = 0.0
-    counted = session.ledger.counts[:, :, : len(PRODUCTS)].sum(axis=(0, 1)).astype(np.float64)
+    counted = totals(session.ledger).counts[:, : len(PRODUCTS)].sum(axis=0).astype(np.float64)
     done = dict(zip(PRODUCTS, counted.tolist(), strict=True))
     sampled = range(session.sampled_layers if at.taken else 0)
     costs = [session.statement(k, at.taken, at.examples) for k in sampled]
@@ -54,7 +54,7 @@ def active_fractions(session: Session, at: Position) -> list[float | None]:
 
     Inner items (inputs of a product) or nodes, as counted, whether the path saved their multiplications or not.
     """
-    kept, inner = session.ledger.counts[:, :, KEPT].sum(axis=0), session.method.claims.side == "inner"
+    kept, inner = totals(session.ledger).counts[:, KEPT], session.method.claims.side == "inner"
     widths = session.layout.widths[: session.depth] if inner else session.layout.widths[1:]
     all_items = at.examples * session.recipe.draw_count * widths
     sampled = range(session.sampled_layers if at.taken else 0)
@@ -70,14 +70,14 @@ def seconds_by_phase(session: Session, seconds: float) -> dict[str, float]:
     ``upkeep`` (of the method's state). With one example a step and weights that lie input by input, one pass sends
     errors back and updates: it is ``backward``.
     """
-    timed = session.ledger.seconds.sum(axis=0)
+    timed = totals(session.ledger).seconds
     total = float(timed.sum())
     return {name: seconds * float(t) / total if total else 0.0 for name, t in zip(PHASES, timed, strict=True)}
 
 
 def ledger_sums(session: Session) -> dict[str, np.ndarray]:
     """Return counts and times, summed over threads, whose number may change: for checkpoints."""
-    return {f"ledger.{name}": array.sum(axis=0) for name, array in session.ledger._asdict().items()}
+    return {f"ledger.{name}": array for name, array in totals(session.ledger)._asdict().items()}
 
 
 def put_ledger_sums(session: Session, arrays: Mapping[str, np.ndarray]) -> None:
@@ -87,7 +87,7 @@ def put_ledger_sums(session: Session, arrays: Mapping[str, np.ndarray]) -> None:
         if found.shape != sums.shape or found.dtype != sums.dtype:
             raise ValueError(f"array {name!r} does not fit")
         own[...] = 0
-        own[0] = found
+        own[0, ..., : found.shape[-1]] = found
 
 
 def memory_by_part(session: Session) -> dict[str, float]:

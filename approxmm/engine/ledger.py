@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from approxmm.apart import rows_apart
 from approxmm.compile import compiled
 from approxmm.engine.clock import now
 
@@ -22,17 +23,18 @@ __all__ = [
     "make_ledger",
     "mark",
     "start",
+    "totals",
 ]
 
 # "backward" sends errors back; a weight gradient is never written down, so "update" makes it and steps by it.
 PHASES = ("select", "forward", "backward", "update", "upkeep")
 SELECT, FORWARD, BACKWARD, UPDATE, UPKEEP = range(len(PHASES))
-KEPT = 3  # column of `Ledger.counts`
+KEPT, _COUNTED = 3, 4  # a column of `Ledger.counts`, and how many there are
 TIMED = 16  # one step in so many is timed: reading the clock takes a part of a microsecond a layer
 
 
 class Ledger(NamedTuple):
-    """Sums over the steps so far, of each thread.
+    """Sums over the steps so far, of each thread; rows are longer than said here, see `rows_apart` and `totals`.
 
     Attributes
     ----------
@@ -49,7 +51,12 @@ class Ledger(NamedTuple):
 
 def make_ledger(threads: int, depth: int) -> Ledger:
     """Return a ledger without entries."""
-    return Ledger(np.zeros((threads, depth, 4), dtype=np.int64), np.zeros((threads, len(PHASES))))
+    return Ledger(rows_apart((threads, depth, _COUNTED), np.int64), rows_apart((threads, len(PHASES)), np.float64))
+
+
+def totals(ledger: Ledger) -> Ledger:
+    """Return a ledger's sums over its threads, counts (L, 4) and seconds (5,), copies."""
+    return Ledger(ledger.counts[..., :_COUNTED].sum(axis=0), ledger.seconds[:, : len(PHASES)].sum(axis=0))
 
 
 @compiled

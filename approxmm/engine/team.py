@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from approxmm.apart import zeros_apart
 from approxmm.compile import compiled
 from approxmm.locks import fetch_add, give_way, read_shared
 
-__all__ = ["ALONE", "Team", "barrier", "make_teams", "share"]
+__all__ = ["ALONE", "Team", "barrier", "make_teams", "share", "take"]
 
 _SPINS = 4000  # turns (some microseconds) before a waiting thread offers its processor to others
 
@@ -25,8 +26,9 @@ class Team(NamedTuple):
     ----------
     rank, size : int
         This thread's number from 0, and how many there are.
-    meeting : (2,) int64
-        Threads that have arrived at the barrier, and how often it has opened; shared.
+    meeting : (3,) int64
+        Threads that have arrived at the barrier, how often it has opened, and how much of what threads take as they
+        come is taken; shared.
     """
 
     rank: int
@@ -34,12 +36,12 @@ class Team(NamedTuple):
     meeting: np.ndarray
 
 
-ALONE = Team(0, 1, np.zeros(2, dtype=np.int64))
+ALONE = Team(0, 1, zeros_apart(3, np.int64))
 
 
 def make_teams(size: int) -> list[Team]:
     """Return the places of a new team of `size` threads."""
-    meeting = np.zeros(2, dtype=np.int64)
+    meeting = zeros_apart(3, np.int64)
     return [Team(rank, size, meeting) for rank in range(size)]
 
 
@@ -58,6 +60,13 @@ def barrier(team: Team) -> None:
         turns += 1
         if turns > _SPINS:
             give_way()
+
+
+@compiled
+def take(team: Team, count: int) -> int:
+    """Take the next `count` of what the team has to do; return the first of them, from 0. A team does this once."""
+    first: int = fetch_add(team.meeting, 2, count)
+    return first
 
 
 @compiled

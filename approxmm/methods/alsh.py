@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from approxmm.apart import zeros_apart
 from approxmm.errors import InputError
 from approxmm.hashing import mask_covariance, mips_angles, retrieval
 from approxmm.hashing._checks import check_integer
@@ -109,7 +110,7 @@ class Alsh(HashMethod):
         return AlshState(
             indexes=self.indexes(weights, key),
             limit=np.array([self.budget.count(W.shape[1]) for W in weights], dtype=np.int64),
-            clock=np.zeros(len(weights), dtype=np.int64),
+            clock=zeros_apart(len(weights), np.int64),
             cap=self.cap,
             fill=self.fill,
             by_frequency=self.ranking == "frequency",

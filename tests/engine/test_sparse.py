@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from approxmm.engine import Adagrad, Adam, Momentum, Sgd
-from approxmm.engine.ledger import KEPT
+from approxmm.engine.ledger import KEPT, totals
 from approxmm.engine.paths import choose_path, make_session
 from approxmm.engine.recipe import Recipe
 from approxmm.engine.session import Session
@@ -83,10 +83,10 @@ def test_two_paths_agree_on_the_same_draws(method: str, more: dict[str, Any]) ->
     mine, other = (run(path, law(method), **more) for path in ("per_example", "minibatch"))
     assert mine[0].path.startswith("per_example")
     assert_same(mine, other, 1e-10)
-    kept = [session.ledger.counts[:, :, KEPT].sum(axis=0) for session, _ in (mine, other)]
+    kept = [totals(session.ledger).counts[:, KEPT] for session, _ in (mine, other)]
     np.testing.assert_array_equal(kept[0], kept[1])
     assert (kept[0][:2] > 0).all() == (method != "exact")
-    phases = other[0].ledger.seconds.sum(axis=0)
+    phases = totals(other[0].ledger).seconds
     assert (phases > 0.0).tolist() == [method != "exact", True, True, True, True]
     start = Network.random(WIDTHS, bias_std=0.1, seed=1)
     assert all(np.abs(W - V).max() > 1e-4 for W, V in zip(mine[0].network().weights, start.weights, strict=True))
@@ -131,7 +131,7 @@ def columns_read(wanted: np.ndarray) -> int:
 
 def test_counted_are_the_touched_weights() -> None:
     session, _ = run("per_example", law("dropout", 1.0))
-    counts, (x, _) = session.ledger.counts.sum(axis=0), examples()
+    counts, (x, _) = totals(session.ledger).counts, examples()
     assert counts[0, 0] == sum(columns_read(np.flatnonzero(row)) for row in x[:STEPS]) * WIDTHS[1]
     assert counts[0, 1] == 0
     assert counts[:, KEPT].tolist() == [STEPS * WIDTHS[1], STEPS * WIDTHS[2], 0], "the last layer is not sampled"

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from approxmm.apart import rows_apart
 from approxmm.compile import compiled
 from approxmm.engine.layout import Layout
 
@@ -48,6 +49,8 @@ _TOGETHER = 4096  # scattered parameters that are updated in one go
 
 class Memory(NamedTuple):
     """All memory of the path. An example has a slot; layer l = 0 is the input, whose units come first.
+
+    Rows that are a slot's or a thread's own are longer than said here, see `rows_apart`.
 
     Attributes
     ----------
@@ -102,14 +105,14 @@ def make_memory(
     """
     units, widest, depth = int(layout.widths.sum()), int(layout.widths.max()), len(layout.weight_at)
     return Memory(
-        whole=np.zeros((3 if inner else 1, slots, units), dtype=np.int64),
-        real=np.zeros((7 if inner or together else 5, slots, units), dtype=dtype),
-        sizes=np.zeros((3, slots, depth + 1), dtype=np.int64),
-        root=np.ones((slots, depth + 1), dtype=dtype),
+        whole=rows_apart((3 if inner else 1, slots, units), np.int64),
+        real=rows_apart((7 if inner or together else 5, slots, units), dtype),
+        sizes=rows_apart((3, slots, depth + 1), np.int64),
+        root=rows_apart((slots, depth + 1), dtype),
         loss=np.zeros(slots),
-        lines_whole=np.zeros((1, threads, widest), dtype=np.int64),
-        lines_real=np.zeros((3, threads, widest), dtype=dtype),
-        scratch=np.zeros((threads, (2 + kept) * max(widest, _TOGETHER)), dtype=dtype),
+        lines_whole=rows_apart((1, threads, widest), np.int64),
+        lines_real=rows_apart((3, threads, widest), dtype),
+        scratch=rows_apart((threads, (2 + kept) * max(widest, _TOGETHER)), dtype),
         everything=np.arange(widest, dtype=np.int64),
         scores=np.zeros((slots if together else 0, widest), dtype=dtype),
     )

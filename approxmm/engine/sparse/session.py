@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from approxmm.engine.layout import Layout
-from approxmm.engine.ledger import KEPT, make_ledger
+from approxmm.engine.ledger import KEPT, make_ledger, totals
 from approxmm.engine.losses import target_rows
 from approxmm.engine.optimizers import Sgd
 from approxmm.engine.recipe import Recipe
@@ -62,7 +62,7 @@ class ExampleSession(Session):
     def statement(self, k: int, steps: int, examples: int) -> Cost:
         """Return what steps cost in sampled layer k besides its products, from what was done there."""
         n, m = int(self.layout.widths[k]), int(self.layout.widths[k + 1])
-        pairs, kept = self.ledger.counts[:, k, (0, KEPT)].sum(axis=0).tolist()
+        pairs, kept = totals(self.ledger).counts[k, (0, KEPT)].tolist()
         nodes = kept if isinstance(self.plan, ByNode) else examples * m  # that were computed
         rank_one = isinstance(self.optimizer, Sgd) and self.optimizer.weight_decay == 0.0
         return self.method.work(
@@ -120,12 +120,11 @@ class ExampleSession(Session):
 
     def _walk(self, x: np.ndarray, targets: np.ndarray, steps: StepRange, losses: np.ndarray, team: Team) -> int:
         model = (self._params, self._slots, self.layout, self.phi, self.loss, self.optimizer, self.state, self.plan)
+        rest = (*model, self.seed, self.memory, self.ledger, losses, team)
         if self.batch == 1:
-            certain: int = walk_examples(
-                x, targets, steps, *model, self.seed, self.memory, self.ledger, losses, team.rank, team.size
-            )
+            certain: int = walk_examples(x, targets, steps, *rest)
             return certain
-        return walk_batches(x, targets, steps, self.batch, *model, self.seed, self.memory, self.ledger, losses, team)
+        return walk_batches(x, targets, steps, self.batch, *rest)
 
 
 def _turn_layer(vector: np.ndarray, layout: Layout, k: int, by_node: bool) -> None:

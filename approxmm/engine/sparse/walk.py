@@ -19,12 +19,13 @@ from approxmm.engine.sparse.memory import DELTA, VALUES, Memory, part
 from approxmm.engine.sparse.scoring import score_layer
 from approxmm.engine.sparse.units import list_input
 from approxmm.engine.steps import StepRange
-from approxmm.engine.team import Team, barrier, share
+from approxmm.engine.team import Team, barrier, share, take
 from approxmm.random import Key, Stream
 
 __all__ = ["walk_batches", "walk_examples"]
 
 _SELECT = Stream.SELECT
+_TOGETHER = 8  # steps that a thread takes at a time: their losses are a cache line
 
 
 @compiled
@@ -65,12 +66,12 @@ def walk_examples(
     memory: Memory,
     ledger: Ledger,
     losses: np.ndarray,
-    rank: int,
-    size: int,
+    team: Team,
 ) -> int:
-    """Take every `size`-th of some steps of an epoch, one example a step.
+    """Take some steps of an epoch, one example a step.
 
-    Threads that walk at the same time share the parameters without any order between them.
+    Threads of a team, each of which takes the next few steps as it comes to them, share the parameters without any
+    order between them.
 
     Parameters
     ----------
@@ -78,8 +79,6 @@ def walk_examples(
     targets : (N, t) array
         From `target_rows`.
     losses : (steps of the epoch,) float64, written
-    rank, size : int
-        This thread's number, and how many there are.
 
     Returns
     -------
@@ -89,20 +88,27 @@ def walk_examples(
     """
     x, targets, params, slots, losses = borrowed((x, targets, params, slots, losses))
     steps, layout, state, memory, ledger = borrowed((steps, layout, state, memory, ledger))
-    depth = layout.weight_at.size
-    for s in range(steps.first + rank, steps.stop, size):
-        now, row = steps.before + s, steps.order[s]
-        since = start(now % TIMED == 0)
-        key = Key(seed, _SELECT, now, 0, 0)
-        list_input(x[row], memory, rank, layout)
-        for k in range(depth):
-            since = forward_layer(plan, k, params, layout, activation, state, key, memory, rank, rank, ledger, since)
-        losses[s] = _evaluate(loss, targets, row, layout, memory, rank, 1)
-        since = mark(ledger, rank, FORWARD, since)
-        if not losses[s] < loss.limit:  # written so that NaN ends the run too
-            return s - steps.first
-        rate = steps.rates[s - steps.first]
-        step_example(plan, params, slots, layout, optimizer, state, memory, rank, rank, ledger, rate, now + 1, since)
+    depth, rank = layout.weight_at.size, team.rank
+    first = steps.first + take(team, _TOGETHER)
+    while first < steps.stop:
+        for s in range(first, min(first + _TOGETHER, steps.stop)):
+            now, row = steps.before + s, steps.order[s]
+            since = start(now % TIMED == 0)
+            key = Key(seed, _SELECT, now, 0, 0)
+            list_input(x[row], memory, rank, layout)
+            for k in range(depth):
+                since = forward_layer(
+                    plan, k, params, layout, activation, state, key, memory, rank, rank, ledger, since
+                )
+            losses[s] = _evaluate(loss, targets, row, layout, memory, rank, 1)
+            since = mark(ledger, rank, FORWARD, since)
+            if not losses[s] < loss.limit:  # written so that NaN ends the run too
+                return s - steps.first
+            rate = steps.rates[s - steps.first]
+            step_example(
+                plan, params, slots, layout, optimizer, state, memory, rank, rank, ledger, rate, now + 1, since
+            )
+        first = steps.first + take(team, _TOGETHER)
     return steps.stop - steps.first
 
 
