@@ -75,7 +75,8 @@ def closure(
     ErrorProfile
         No intervals. `extra` of a layer holds what its normality hangs on, averaged over inputs: ``noise_terms``,
         how many terms of its sums carry their noise, (Σ v)²/Σ v² of their variances; and with ``"full"``
-        ``noise_directions``, (tr V)²/tr V² of the pre-activation.
+        ``noise_directions``, (tr V)²/tr V² of the pre-activation. From the first layer on in which a moment exceeds
+        float64, figures are NaN.
 
     Raises
     ------
@@ -130,17 +131,20 @@ class _Walk:
         exact = self.inputs[rows.start : rows.stop]
         known = self.kind.of(exact)
         flow: Flow[ClosureMoments] = Flow(known, partial(_repeat, exact), np.eye(len(exact)))
-        sums = np.zeros((self.network.depth, 2, 5))
-        for k, W in enumerate(self.network.weights, start=1):
-            layer: Layer[ClosureMoments] = Layer(
-                k, self.plan[k - 1], W, self.network.bias(k), self.network.phi(k), rows, self.batch
-            )
-            product = layer.product(flow)
-            exact = exact @ W + layer.bias
-            sums[k - 1, 0] = [*_sums(product.moments, exact), product.moments.directions()]
-            flow = layer.output(flow, product)
-            exact = self.network.activate(k, exact)
-            sums[k - 1, 1] = [*_sums(flow.moments, exact), product.terms]
+        sums = np.full((self.network.depth, 2, 5), np.nan)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for k, W in enumerate(self.network.weights, start=1):
+                layer: Layer[ClosureMoments] = Layer(
+                    k, self.plan[k - 1], W, self.network.bias(k), self.network.phi(k), rows, self.batch
+                )
+                product = layer.product(flow)
+                exact = exact @ W + layer.bias
+                sums[k - 1, 0] = [*_sums(product.moments, exact), product.moments.directions()]
+                if not np.isfinite(sums[k - 1, 0, :4]).all():
+                    break
+                flow = layer.output(flow, product)
+                exact = self.network.activate(k, exact)
+                sums[k - 1, 1] = [*_sums(flow.moments, exact), product.terms]
         return rows, sums
 
 

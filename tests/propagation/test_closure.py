@@ -199,6 +199,19 @@ def test_engine_takes_full_covariances_while_they_are_cheap():
     assert propagate(task, "closure")[0]["closure"].settings["covariance"] == "diagonal"
 
 
+@pytest.mark.parametrize("covariance", ["diagonal", "full"])
+def test_beyond_float64_there_are_no_figures_and_no_warnings(covariance):
+    small, x = stack((5, *(6,) * 12, 3), "relu", bias_std=0.0)
+    large = Network([W * 1e20 for W in small.weights], small.biases, activation="relu")
+    errors = closure(large, get_method("bernoulli", 0.5), x, covariance=covariance).relative_error
+    known = np.isfinite(errors)
+    within = int(known.argmin())
+    assert 4 <= within < 12
+    assert not known[within:].any()
+    scaled = closure(small, get_method("bernoulli", 0.5), x, covariance=covariance).relative_error
+    np.testing.assert_allclose(errors[:within], scaled[:within], rtol=1e-9)
+
+
 def test_what_is_refused():
     network, x = stack((6, 8, 4), "relu")
     with pytest.raises(InputError, match="covariance='ful' is unknown; choose one of diagonal, full"):
