@@ -10,6 +10,7 @@ import approxmm
 from approxmm.cli.bench import bench
 from approxmm.cli.budget import budget
 from approxmm.cli.data import data_app
+from approxmm.cli.help import HelpfulCommand
 from approxmm.cli.inspect import inspect
 from approxmm.cli.kernels import prefer_avx512
 from approxmm.cli.law import law
@@ -28,10 +29,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 for command in (methods, law, inspect, propagate, budget, train, report, prove, bench):
-    app.command()(command)
+    app.command(cls=HelpfulCommand)(command)
 app.add_typer(data_app, name="data")
 
 

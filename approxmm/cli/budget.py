@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from approxmm.cli.options import (
     CsvFile,
     DataDir,
     Debug,
+    MethodName,
     Options,
     PlotFile,
     Quiet,
@@ -42,17 +44,20 @@ if TYPE_CHECKING:
 
 __all__ = ["budget"]
 
+_goal, _search = (partial(typer.Option, rich_help_panel=group) for group in ("Goal", "Search"))
+
 
 @guarded
 def budget(
     network: OwnModel = None,
-    method: Annotated[str, typer.Option(help="A name from `approxmm methods`.")] = "bernoulli",
-    target: Annotated[float | None, typer.Option(help="Relative squared error of the output (default 0.1).")] = None,
-    cost: Annotated[float | None, typer.Option(help="Instead of a target: fraction of the exact cost.")] = None,
+    target: Annotated[float | None, _goal(help="Relative squared error of the output (default 0.1).")] = None,
+    cost: Annotated[float | None, _goal(help="Instead of a target: fraction of the exact cost.")] = None,
+    upkeep: Annotated[bool, _goal(help="Count upkeep after a change of all weights, as in training.")] = False,
+    exact_layers: Annotated[bool, _goal(help="Unequal budgets may leave layers exact.")] = True,
+    method: MethodName = "bernoulli",
     option: Options = None,
-    engine: Annotated[str | None, typer.Option(help="What predicts: an engine of `propagate`.")] = None,
-    upkeep: Annotated[bool, typer.Option(help="Count upkeep after a change of all weights, as in training.")] = False,
-    exact_layers: Annotated[bool, typer.Option(help="Unequal budgets may leave layers exact.")] = True,
+    batch: SharedDraws = 1,
+    sample_output: SampleOutput = None,
     width: Width = 1000,
     depth: Depth = 8,
     activation: Activation = None,
@@ -62,14 +67,13 @@ def budget(
     data_dir: DataDir = None,
     inputs: InputsFile = None,
     samples: Samples = 10,
-    trials: Annotated[int, typer.Option(help="Trials of a simulation of the search.")] = 200,
-    precision: Annotated[float, typer.Option(help="Of the final simulation: ± this fraction of the error.")] = 0.03,
-    batch: SharedDraws = 1,
-    sample_output: SampleOutput = None,
-    plot: PlotFile = None,
-    csv: CsvFile = None,
+    engine: Annotated[str | None, _search(help="What predicts: an engine of `propagate`.")] = None,
+    trials: Annotated[int, _search(help="Trials of a simulation of the search.")] = 200,
+    precision: Annotated[float, _search(help="Of the final simulation: ± this fraction of the error.")] = 0.03,
     workers: Workers = None,
     seed: Seed = 0,
+    plot: PlotFile = None,
+    csv: CsvFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,

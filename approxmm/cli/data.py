@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from approxmm.cli.console import emit, guarded, progress_bar, text_table
+from approxmm.cli.help import HelpfulCommand
 from approxmm.cli.options import AsJson, DataDir, Debug, Quiet, Seed
 
 __all__ = ["data_app"]
@@ -18,7 +19,7 @@ _WIDTH = 78
 Name = Annotated[str, typer.Argument(help="A name from `approxmm data list`.")]
 
 
-@data_app.command("list")
+@data_app.command("list", cls=HelpfulCommand)
 @guarded
 def list_data(
     data_dir: DataDir = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False, seed: Seed = 0
@@ -34,7 +35,7 @@ def list_data(
     emit({"data": [_plain(e) for e in entries]}, f"{_listing(entries)}\n\n{note}", as_json=as_json, quiet=quiet)
 
 
-@data_app.command()
+@data_app.command(cls=HelpfulCommand)
 @guarded
 def fetch(
     name: Name,
@@ -55,7 +56,7 @@ def fetch(
     emit({"name": name, "folder": str(folder)}, f"{name} is in {folder}", as_json=as_json, quiet=quiet)
 
 
-@data_app.command()
+@data_app.command(cls=HelpfulCommand)
 @guarded
 def check(
     name: Name,

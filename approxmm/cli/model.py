@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from approxmm.cli.console import warn
+from approxmm.cli.options import NETWORK
 from approxmm.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,11 +22,18 @@ OwnModel = Annotated[
 ]
 Activation = Annotated[
     str | None,
-    typer.Option(help="Between layers, where no model says it (default: relu); or one for each: tanh,relu."),
+    typer.Option(
+        help="Between layers, where no model says it (default: relu); or one for each: tanh,relu.",
+        rich_help_panel=NETWORK,
+    ),
 ]
 LayerNames = Annotated[
     str | None,
-    typer.Option("--layers", help="Of a state dict: the dense layers to take, in order, as fc1,fc2,out."),
+    typer.Option(
+        "--layers",
+        help="Of a state dict: the dense layers to take, in order, as fc1,fc2,out.",
+        rich_help_panel=NETWORK,
+    ),
 ]
 
 

@@ -11,10 +11,12 @@ import typer
 from approxmm.cli.console import Advance, emit, guarded, progress_bar, warn
 from approxmm.cli.model import Activation, LayerNames, OwnModel
 from approxmm.cli.options import (
+    METHOD,
     AsJson,
     CsvFile,
     DataDir,
     Debug,
+    MethodName,
     Options,
     PlotFile,
     Quiet,
@@ -62,14 +64,20 @@ __all__ = ["propagate"]
 @guarded
 def propagate(
     network: OwnModel = None,
-    method: Annotated[str, typer.Option(help="A name from `approxmm methods`.")] = "bernoulli",
-    budget: Annotated[
-        str, typer.Option(help="Fraction (0.1) or count (50) of the sampled side; or one a layer: 50,20,exact.")
-    ] = "0.1",
-    option: Options = None,
     engine: Annotated[
         str, typer.Option(help="exact, onestep, meanfield, closure, simulate, or all that apply.")
     ] = "all",
+    method: MethodName = "bernoulli",
+    budget: Annotated[
+        str,
+        typer.Option(
+            help="Fraction (0.1) or count (50) of the sampled side; or one a layer: 50,20,exact.",
+            rich_help_panel=METHOD,
+        ),
+    ] = "0.1",
+    option: Options = None,
+    batch: SharedDraws = 1,
+    sample_output: SampleOutput = None,
     width: Width = 1000,
     depth: Depth = 8,
     activation: Activation = None,
@@ -81,15 +89,13 @@ def propagate(
     samples: Samples = 10,
     trials: Trials = 200,
     precision: Precision = None,
-    batch: SharedDraws = 1,
     gradient: Gradient = None,
     forward: Forward = "sampled",
     memory_limit: MemoryLimit = 2.0,
-    sample_output: SampleOutput = None,
-    plot: PlotFile = None,
-    csv: CsvFile = None,
     workers: Workers = None,
     seed: Seed = 0,
+    plot: PlotFile = None,
+    csv: CsvFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,

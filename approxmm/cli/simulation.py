@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,20 +28,22 @@ __all__ = [
     "memory_bytes",
 ]
 
-Trials = Annotated[int, typer.Option("--trials", help="Trials of the simulation.")]
+_option = partial(typer.Option, rich_help_panel="Simulation")
+
+Trials = Annotated[int, _option("--trials", help="Trials of the simulation.")]
 Precision = Annotated[
     float | None,
-    typer.Option("--precision", help="Simulate until the last error's interval is within this fraction: 0.01."),
+    _option("--precision", help="Simulate until the last error's interval is within this fraction: 0.01."),
 ]
 Gradient = Annotated[
     str | None,
-    typer.Option(
+    _option(
         "--gradient",
         help="Simulate gradients too: gaussian, labels (cross-entropy, of --data) or a .npy (B, n_out).",
     ),
 ]
-Forward = Annotated[str, typer.Option("--forward", help="sampled, or exact: only the backward products are sampled.")]
-MemoryLimit = Annotated[float, typer.Option("--memory-limit", help="GiB that the network and its simulation may take.")]
+Forward = Annotated[str, _option("--forward", help="sampled, or exact: only the backward products are sampled.")]
+MemoryLimit = Annotated[float, _option("--memory-limit", help="GiB that the network and its simulation may take.")]
 
 _LONG = 2e11  # multiplications: some seconds
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from approxmm.cli.model import activation_names, open_network, refuse_layers
+from approxmm.cli.options import DATA, NETWORK
 from approxmm.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,12 +32,14 @@ __all__ = [
     "open_or_draw",
 ]
 
-Width = Annotated[int, typer.Option(help="Width of a random stack.")]
-Depth = Annotated[int, typer.Option(help="Layers of a random stack.")]
-Init = Annotated[str, typer.Option(help="Weights of a random stack: he, lecun, glorot, each also with _uniform.")]
-DataName = Annotated[str | None, typer.Option("--data", help="Inputs: test examples of this data set.")]
-InputsFile = Annotated[Path | None, typer.Option("--inputs", help="Inputs: a .npy file (B, n).")]
-Samples = Annotated[int, typer.Option(help="How many inputs (Gaussian unless --data or --inputs).")]
+_network, _data = (partial(typer.Option, rich_help_panel=group) for group in (NETWORK, DATA))
+
+Width = Annotated[int, _network(help="Width of a random stack.")]
+Depth = Annotated[int, _network(help="Layers of a random stack.")]
+Init = Annotated[str, _network(help="Weights of a random stack: he, lecun, glorot, each also with _uniform.")]
+DataName = Annotated[str | None, _data("--data", help="Inputs: test examples of this data set.")]
+InputsFile = Annotated[Path | None, _data("--inputs", help="Inputs: a .npy file (B, n).")]
+Samples = Annotated[int, _data(help="How many inputs (Gaussian unless --data or --inputs).")]
 
 
 def given_inputs(data: str | None, data_dir: Path | None, inputs: Path | None, samples: int) -> np.ndarray | None:

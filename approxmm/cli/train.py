@@ -21,47 +21,47 @@ _NOT_SETTINGS = ("list_presets", "data_dir", "start", "output", "plot", "confusi
 @guarded
 def train(
     data: t.Data = None,
-    method: t.MethodName = None,
-    budget: t.BudgetText = None,
-    option: Options = None,
-    preset: t.PresetName = None,
-    list_presets: t.ListPresets = False,
+    standardise: t.Standardise = None,
+    data_dir: DataDir = None,
     depth: t.Depth = None,
     width: t.Width = None,
     activation: t.ActivationName = None,
     normalise: t.Normalise = None,
     init: t.Init = None,
     start: t.Start = None,
-    batch: t.Batch = None,
-    epochs: t.Epochs = None,
+    method: t.MethodName = None,
+    budget: t.BudgetText = None,
+    option: Options = None,
+    sampled: t.Sampled = None,
+    independent: t.Independent = None,
+    preset: t.PresetName = None,
+    list_presets: t.ListPresets = False,
     optimizer: t.Rule = None,
     lr: t.LearningRate = None,
     momentum: t.MomentumFactor = None,
     eps: t.Epsilon = None,
     weight_decay: t.WeightDecay = None,
     schedule: t.Schedule = None,
-    sampled: t.Sampled = None,
-    independent: t.Independent = None,
+    epochs: t.Epochs = None,
+    batch: t.Batch = None,
     path: t.StepPath = None,
-    asynchronous: t.Asynchronous = None,
     dtype: t.Precision = None,
     threads: t.Threads = None,
+    asynchronous: t.Asynchronous = None,
+    seed: t.TrainSeed = None,
     validate: t.Validate = None,
     keep: t.Keep = None,
     patience: t.Patience = None,
-    measure_every: t.MeasureEvery = None,
-    measure_at: t.MeasureAt = None,
     evaluate_every: t.EvaluateEvery = None,
     evaluate_on: t.EvaluateOn = None,
+    measure_every: t.MeasureEvery = None,
+    measure_at: t.MeasureAt = None,
     checkpoint: t.CheckpointFile = None,
     checkpoint_seconds: t.CheckpointSeconds = None,
     resume: t.Resume = False,
-    standardise: t.Standardise = None,
-    data_dir: DataDir = None,
     output: t.Output = None,
     plot: t.Plot = None,
     confusion: t.Confusion = False,
-    seed: t.TrainSeed = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -71,12 +71,15 @@ def train(
     Ctrl-C (or SIGTERM) stops at the next batch, keeps what was trained, saves the checkpoint and exits with 130; a
     second one stops at once. A run that diverges ends with the last good parameters and exit code 1.
 
+    In parentheses: what holds if neither an option nor a preset says otherwise.
+
     Example: approxmm train --data digits --method bernoulli --budget 0.25 --depth 3 --width 200 --epochs 20
 
     Example: approxmm train --preset published_alsh --epochs 1 --data-dir ~/data --plot alsh.png
 
-    Example: approxmm train --data mnist --epochs 50 --checkpoint run.npz, and later
-    approxmm train --checkpoint run.npz --resume
+    Example: approxmm train --data mnist --epochs 50 --checkpoint run.npz
+
+    Example: approxmm train --checkpoint run.npz --resume
     """
     given = {name: value for name, value in locals().items() if name not in _NOT_SETTINGS}
     if list_presets:

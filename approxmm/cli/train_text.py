@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["confusion_text", "result_text"]
 
-_WHICH = {"best": "the best epoch by validation", "last": "the last state", "good": "the last good state"}
+_WHICH = {"best": "the best by validation", "last": "the last", "good": "the last good one"}
 _BESIDES = ("evaluation", "measurement")
 _PRODUCTS = {
     "forward": "forward",
@@ -31,7 +31,8 @@ def result_text(result: TrainingResult, written: dict[str, Path | None]) -> str:
         f"{result.test_accuracy_sampled:.2%} with the sampled ones (validation {result.validation_accuracy:.2%} and "
         f"{result.validation_accuracy_sampled:.2%})",
         f"{_counted(result.epochs, 'epoch')}, {_counted(result.steps, 'step')} in {_time(result.seconds)}: "
-        f"{result.examples_per_second:,.0f} examples/s; kept is {_WHICH[kept['which']]}, of epoch {kept['epoch']}",
+        f"{result.examples_per_second:,.0f} examples/s; kept is the network of epoch {kept['epoch']}, "
+        f"{_WHICH[kept['which']]}",
         f"path {result.path}",
         _seconds(result.phase_seconds),
         f"{result.multiplications_fraction:.1%} of exact training's multiplications ({_parts(result)})",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -103,6 +103,11 @@ class Loop:
             phases[:] = before_first  # cold memory and code would stand for the whole run
         self._account(taken, elapsed)
         return taken == last - first
+
+    def next_of(self, marks: Iterable[int]) -> int:
+        """Return the step of the epoch at which the run has first taken one of these numbers of steps, or its end."""
+        ahead = [mark - self.at.taken for mark in marks if mark > self.at.taken]
+        return min([self.steps, *(self.at.step + steps for steps in ahead)])
 
     def end_epoch(self) -> float:
         """Count the epoch as complete; return the mean of its steps' losses."""

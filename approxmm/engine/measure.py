@@ -22,6 +22,7 @@ from approxmm.shares import ShareTally
 __all__ = ["measure"]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of a network that explodes, figures are infinite or NaN
 def measure(
     session: Session, probe: np.ndarray, repeats: int = 4, step: int = 0, targets: np.ndarray | None = None
 ) -> ErrorProfile:

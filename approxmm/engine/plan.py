@@ -12,7 +12,7 @@ from approxmm.engine.recipe import check_counts
 from approxmm.engine.settings import schedule_factors
 from approxmm.errors import InputError
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "checked_steps"]
 
 _CHOICES = {"keep": ("best", "last"), "validate": ("exact", "sampled")}
 
@@ -75,7 +75,7 @@ class Plan:
         optional = {name: getattr(self, name) for name in ("patience", "evaluate_every", "measure_every")}
         given = {name: value for name, value in optional.items() if value is not None}
         check_counts(epochs=self.epochs, evaluate_on=self.evaluate_on, probe=self.probe, **given)
-        object.__setattr__(self, "measure_at", _checked_steps(self.measure_at))
+        object.__setattr__(self, "measure_at", checked_steps(self.measure_at))
         schedule_factors(self.schedule, 0, 1, 1)
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
@@ -86,8 +86,8 @@ class Plan:
             raise InputError("resume=True needs a checkpoint to continue from; name its file with checkpoint")
 
 
-def _checked_steps(steps: Sequence[int]) -> tuple[int, ...]:
-    """Return numbers of steps, increasing, each once."""
+def checked_steps(steps: Sequence[int]) -> tuple[int, ...]:
+    """Return numbers of steps, increasing, each once; InputError if they are none."""
     given = list(steps) if isinstance(steps, Iterable) and not isinstance(steps, str) else [steps]
     if not all(isinstance(step, (int, np.integer)) and not isinstance(step, bool) and step >= 0 for step in given):
         raise InputError(f"measure_at={steps!r} must be numbers of steps, integers of at least 0, as in (0, 100, 1000)")

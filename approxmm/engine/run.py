@@ -176,9 +176,8 @@ class Run:
     def _next_event(self) -> int:
         """Return the step of the epoch at which something besides steps happens next."""
         every, at = self.plan.evaluate_every, self.at
-        due = [step for step in self.plan.measure_at if step > at.taken][:1]
-        due += [] if every is None else [at.taken + every - at.taken % every]
-        return min([self.loop.steps, *(at.step + step - at.taken for step in due)])
+        evaluation = [] if every is None else [at.taken + every - at.taken % every]
+        return self.loop.next_of([*self.plan.measure_at, *evaluation])
 
     def _measure_if_due(self) -> bool:
         """Measure if the present step was chosen for it; return False if the parameters exploded."""

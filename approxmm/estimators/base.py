@@ -17,6 +17,7 @@ from approxmm.errors import InputError
 from approxmm.estimators.compat import validate_data
 from approxmm.estimators.files import load_estimator, save_estimator
 from approxmm.estimators.fitting import Fitting
+from approxmm.estimators.measuring import Measuring, steps_of
 from approxmm.estimators.memory import Memory, Ongoing
 from approxmm.estimators.prediction import outputs
 from approxmm.estimators.settings import (
@@ -30,6 +31,7 @@ from approxmm.estimators.settings import (
     useful_batch,
 )
 from approxmm.network import Network
+from approxmm.profile import ErrorProfile
 
 __all__ = ["SampledMLP"]
 
@@ -45,6 +47,7 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
     loss_curve_: list[float]
     validation_scores_: list[float] | None
     best_validation_score_: float | None
+    profiles_: list[ErrorProfile]
     _ongoing: Ongoing | None
     _memory: Memory | None
 
@@ -76,6 +79,7 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
         validation_fraction: float = 0.1,
         warm_start: bool = False,
         threads: int | None = None,
+        measure_at: Any = None,
         callbacks: Any = None,
         verbose: bool = False,
     ) -> None:
@@ -104,6 +108,7 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
         self.validation_fraction = validation_fraction
         self.warm_start = warm_start
         self.threads = threads
+        self.measure_at = measure_at
         self.callbacks = callbacks
         self.verbose = verbose
 
@@ -111,10 +116,12 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
         """Return the loss that is minimised, fixed by the first targets."""
         raise NotImplementedError
 
-    def _hold_out(
-        self, x: np.ndarray, targets: np.ndarray, seed: int
-    ) -> tuple[np.ndarray, np.ndarray, Callable[[Network], float]]:
-        """Return the examples to train on, and the score of a network on the others."""
+    def _hold_out(self, targets: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of the examples to train on, and of the others."""
+        raise NotImplementedError
+
+    def _score_on(self, x: np.ndarray, targets: np.ndarray) -> Callable[[Network], float]:
+        """Return the function that scores a network on these examples."""
         raise NotImplementedError
 
     @property
@@ -165,14 +172,16 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
         """Train for up to `max_iter` epochs, from the start or going on."""
         parameters = self.get_params(deep=False)
         check_schedule(parameters)
-        stopping = stopping_of(parameters)
+        stopping, steps = stopping_of(parameters), steps_of(self.measure_at)
         x = self._trainable(x, going_on)
         run = self._begin(x, targets, going_on)
-        held = None
+        probe, held = (x, targets), None
         if self.early_stopping:
-            x, targets, held = self._hold_out(x, targets, run.session.seed)
+            train, others = self._hold_out(targets, run.session.seed)
+            probe = x[others], targets[others]
+            x, targets, held = x[train], targets[train], self._score_on(*probe)
         self._begin_records(going_on, self.early_stopping)
-        Fitting(self, run, x, targets, held).train(self.max_iter, stopping)
+        Fitting(self, run, x, targets, Measuring.on(steps, *probe), held).train(self.max_iter, stopping)
         return self
 
     def _fit_once_more(self, x: np.ndarray, targets: np.ndarray, going_on: bool) -> Self:
@@ -181,10 +190,11 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
             raise InputError(
                 f"schedule={self.schedule!r} needs an end, which partial_fit does not have; use 'constant'"
             )
+        steps = steps_of(self.measure_at)
         x = self._trainable(x, going_on)
         run = self._begin(x, targets, going_on)
         self._begin_records(going_on, scored=False)
-        Fitting(self, run, x, targets).train(1, Stopping(0.0, None))
+        Fitting(self, run, x, targets, Measuring.on(steps, x, targets)).train(1, Stopping(0.0, None))
         return self
 
     def _begin(self, x: np.ndarray, targets: np.ndarray, going_on: bool) -> Ongoing:
@@ -209,6 +219,7 @@ class SampledMLP(BaseEstimator):  # type: ignore[misc]
         """Set the attributes that epochs add to."""
         if not going_on:
             self.loss_, self.loss_curve_, self.n_iter_, self.t_, self.best_loss_ = math.nan, [], 0, 0, math.inf
+            self.profiles_ = []
         if not going_on or (scored and self.validation_scores_ is None):
             self.validation_scores_ = [] if scored else None
             self.best_validation_score_ = -math.inf if scored else None

@@ -72,6 +72,9 @@ class SampledMLPClassifier(ClassifierMixin, SampledMLP):  # type: ignore[misc]
         Let `fit` go on from the last fit, the optimiser's memory included, for up to `max_iter` more epochs.
     threads : int, optional
         Threads that share each step, as useful if left out.
+    measure_at : sequence of int, optional
+        Steps after which the sampled passes and gradients are compared with exact ones, for `profiles_`; 0 is before
+        the first step. It changes nothing of the training.
     callbacks : callable or sequence of them, optional
         Called with an `EpochRecord` after each epoch; training ends when one returns True. What one raises ends the
         fit with what was trained so far.
@@ -91,6 +94,10 @@ class SampledMLPClassifier(ClassifierMixin, SampledMLP):  # type: ignore[misc]
         Mean loss of the last epoch (NaN if there was none), of every epoch, and the least.
     validation_scores_, best_validation_score_ : list, float; or None
         With `early_stopping`, after each epoch.
+    profiles_ : list of ErrorProfile
+        One for each step of `measure_at` that was reached, in up to 500 of the held-out examples, or, if there are
+        none, of the training's; ``settings["step"]`` is the step. Steps count on in later fits that go on, and anew
+        when these change the method or the kind of optimiser.
     status_ : {"converged", "finished", "stopped", "diverged", "interrupted"}
         How the last fit ended; "stopped" by a callback, "finished" after all its epochs. After divergence the
         parameters are those before the epoch in which it happened, with a ConvergenceWarning.
@@ -201,16 +208,11 @@ class SampledMLPClassifier(ClassifierMixin, SampledMLP):  # type: ignore[misc]
             raise DataError("classes are not sorted, or not different from each other")
         self.classes_ = classes.astype(object) if description["objects"] is True else classes
 
-    def _hold_out(
-        self, x: np.ndarray, targets: np.ndarray, seed: int
-    ) -> tuple[np.ndarray, np.ndarray, Callable[[Network], float]]:
-        train, held = hold_out(targets, self.validation_fraction, seed)
-        seen, true = x[held], targets[held]
+    def _hold_out(self, targets: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        return hold_out(targets, self.validation_fraction, seed)
 
-        def score(network: Network) -> float:
-            return float((outputs(network, seen, self.threads).argmax(axis=1) == true).mean())
-
-        return x[train], targets[train], score
+    def _score_on(self, x: np.ndarray, targets: np.ndarray) -> Callable[[Network], float]:
+        return lambda network: float((outputs(network, x, self.threads).argmax(axis=1) == targets).mean())
 
 
 def _listed(labels: np.ndarray) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from approxmm.atomic import atomic_path
 from approxmm.data.npz import read_npz
 from approxmm.engine.loop import Position
+from approxmm.engine.profile_state import profile_from_state, profile_state
 from approxmm.errors import ApproxmmError, DataError, InputError, MissingError
 from approxmm.estimators.memory import Memory
 from approxmm.estimators.settings import check_same_network
@@ -49,6 +50,7 @@ def save_estimator(estimator: Any, path: str | os.PathLike[str], resumable: bool
         "class": type(estimator).__name__,
         "parameters": _plain_parameters(estimator),
         "fitted": {name: getattr(estimator, name) for name in _FITTED},
+        "profiles": [profile_state(profile) for profile in estimator.profiles_],
         "feature_names": [str(name) for name in getattr(estimator, "feature_names_in_", ())],
         "own": estimator._own_description(),
         "seed": memory.recipe.seed,
@@ -56,7 +58,7 @@ def save_estimator(estimator: Any, path: str | os.PathLike[str], resumable: bool
         "position": memory.position.to_dict(),
         "resumable": resumable,
     }
-    arrays = {_PREFIX + "description": np.array(json.dumps(description))}
+    arrays = {_PREFIX + "description": np.array(_as_text(description))}
     arrays |= {_PREFIX + name: array for name, array in estimator._own_arrays().items()}
     if estimator._predictor is not estimator.network_:
         arrays |= {f"{_EXACT}{k}": W for k, W in enumerate(estimator._predictor.weights, start=1)}
@@ -70,6 +72,16 @@ def save_estimator(estimator: Any, path: str | os.PathLike[str], resumable: bool
                     np.lib.format.write_array(member, array, allow_pickle=False)
 
 
+def _as_text(description: dict[str, Any]) -> str:
+    text = json.dumps(description)
+    if len(text) > _LONGEST:
+        raise InputError(
+            f"{len(description['profiles'])} profiles_ and {len(description['fitted']['loss_curve_'])} epochs make a "
+            f"description of {len(text)} characters, more than the {_LONGEST} that a file may have; shorten profiles_"
+        )
+    return text
+
+
 def load_estimator(cls: type, path: str | os.PathLike[str]) -> Any:
     """Read what `SampledMLP.load` promises."""
     if not Path(path).exists():
@@ -80,7 +92,7 @@ def load_estimator(cls: type, path: str | os.PathLike[str]) -> Any:
         network = Network.load(Path(path))
         estimator = cls(**_parameters(cls, description["parameters"]))
         _fill(estimator, network, description, arrays)
-    except (ApproxmmError, ValueError, TypeError, KeyError, OverflowError) as error:
+    except (ApproxmmError, ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise DataError(f"{os.fspath(path)} holds no sound {cls.__name__} ({reason}); save it again") from error
     return estimator
@@ -145,8 +157,9 @@ def _parameters(cls: Any, values: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         raise DataError(f"parameter {str(unknown[0])[:60]!r} is unknown")
     values = dict(values)
-    if isinstance(values.get("hidden_layer_sizes"), list):
-        values["hidden_layer_sizes"] = tuple(values["hidden_layer_sizes"])
+    for name in ("hidden_layer_sizes", "measure_at"):
+        if isinstance(values.get(name), list):
+            values[name] = tuple(values[name])
     return values
 
 
@@ -154,6 +167,7 @@ def _fill(estimator: Any, network: Network, description: dict[str, Any], arrays:
     """Make an estimator fitted. What the file claims of its memory is held against the method when training goes on."""
     for name in _FITTED:
         setattr(estimator, name, _fitted_value(name, description["fitted"][name]))
+    estimator.profiles_ = [profile_from_state(state) for state in description["profiles"]]
     check_same_network(estimator.get_params(deep=False), network)
     if estimator.n_outputs_ != network.widths[-1]:
         raise DataError(f"it speaks of {estimator.n_outputs_} outputs, the network has {network.widths[-1]}")

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from approxmm.engine.loop import Loop
 from approxmm.engine.settings import schedule_factors
 from approxmm.engine.snapshot import Snapshot
+from approxmm.estimators.measuring import Measuring
 from approxmm.estimators.memory import Ongoing
 from approxmm.estimators.settings import Stopping
 from approxmm.parallel import single_threaded_blas
@@ -52,6 +53,7 @@ class Fitting:
     run : Ongoing
     x, targets : (N, n) and (N,) or (N, C) arrays
         The training examples.
+    measuring : Measuring
     held : callable, optional
         The score of a network on held-out examples: it then decides when to stop and which parameters to keep.
     """
@@ -62,13 +64,15 @@ class Fitting:
         run: Ongoing,
         x: np.ndarray,
         targets: np.ndarray,
+        measuring: Measuring,
         held: Callable[[Any], float] | None = None,
     ) -> None:
-        self.estimator, self.run, self.held = estimator, run, held
+        self.estimator, self.run, self.measuring, self.held = estimator, run, measuring, held
         self.loop = Loop(run.session, x, targets, self._rates, run.position)
         self.first, self.total = run.position.taken, self.loop.steps
         self.good, self.best = Snapshot(), Snapshot()
         self.good_at, self.amid = replace(run.position), False  # amid: the arrays are not those of a complete epoch
+        self.good_profiles = len(estimator.profiles_)
         self.stale = 0  # epochs without a gain
 
     def train(self, epochs: int, stopping: Stopping) -> None:
@@ -112,9 +116,11 @@ class Fitting:
     def _epoch(self) -> bool:
         """Take one epoch's steps; return False if they diverged (then the parameters are those before it)."""
         self.good.take(self.run.arrays())
-        self.good_at, self.amid = replace(self.loop.at), True
+        self.good_at, self.good_profiles, self.amid = replace(self.loop.at), len(self.estimator.profiles_), True
+        if self.loop.at.taken == 0:
+            self._measure_if_due()
         while self.loop.at.step < self.loop.steps:
-            if not self.loop.advance(self.loop.steps):
+            if not self.loop.advance(self.loop.next_of(self.measuring.at)) or not self._measure_if_due():
                 return False
         if not self.run.finite():
             return False
@@ -122,6 +128,15 @@ class Fitting:
         estimator.loss_ = self.loop.end_epoch()
         estimator.loss_curve_.append(estimator.loss_)
         estimator.n_iter_, estimator.t_ = self.loop.at.epoch, self.loop.at.examples
+        return True
+
+    def _measure_if_due(self) -> bool:
+        """Measure if the present step was chosen for it; return False if the parameters exploded."""
+        if not self.measuring.due(self.loop.at.taken):
+            return True
+        if not self.run.finite():
+            return False
+        self.estimator.profiles_.append(self.measuring.profile(self.run))
         return True
 
     def _judge(self, stopping: Stopping) -> None:
@@ -158,6 +173,7 @@ class Fitting:
         if self.amid:
             self.run.restore(self.good.items())
             vars(self.loop.at).update(vars(self.good_at))
+            del self.estimator.profiles_[self.good_profiles :]
         if self.best.taken:
             self.run.restore(self.best.items())
         self.estimator._publish(self.run)

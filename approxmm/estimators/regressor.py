@@ -87,16 +87,12 @@ class SampledMLPRegressor(RegressorMixin, SampledMLP):  # type: ignore[misc]
         of_zero = 0.5 * float(np.square(targets, dtype=np.float64).sum()) / len(targets)
         return SquaredError(LOSS_LIMIT * max(1.0, of_zero))
 
-    def _hold_out(
-        self, x: np.ndarray, targets: np.ndarray, seed: int
-    ) -> tuple[np.ndarray, np.ndarray, Callable[[Network], float]]:
-        train, held = hold_out(np.zeros(len(x), dtype=np.int64), self.validation_fraction, seed, least=2)  # R² needs 2
-        seen, true = x[held], targets[held]
+    def _hold_out(self, targets: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        together = np.zeros(len(targets), dtype=np.int64)
+        return hold_out(together, self.validation_fraction, seed, least=2)  # R² needs 2
 
-        def score(network: Network) -> float:
-            return float(r2_score(true, outputs(network, seen, self.threads).reshape(true.shape)))
-
-        return x[train], targets[train], score
+    def _score_on(self, x: np.ndarray, targets: np.ndarray) -> Callable[[Network], float]:
+        return lambda network: float(r2_score(targets, outputs(network, x, self.threads).reshape(targets.shape)))
 
     def _own_description(self) -> dict[str, Any]:
         return {"flat_targets": self._flat_targets}

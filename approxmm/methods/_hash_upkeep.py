@@ -57,32 +57,6 @@ def _recode(index: HashIndex, changed: np.ndarray) -> None:
     recode_items(index, changed)
 
 
-@compiled
-def rehash(indexes: LayerIndexes, layer: int, weights: np.ndarray, changed: np.ndarray) -> np.ndarray:
-    """Make a layer's index what a new build with the same hyperplanes would be, after `changed` columns moved.
-
-    Returns
-    -------
-    (c, groups) array
-        The changed columns as rows, pooled: what the index now holds for them.
-    """
-    index = index_of(indexes, layer)
-    rows = _columns(weights, changed, index.projections.pool)
-    local = np.arange(changed.size)
-    raw, squared = np.zeros((changed.size, index.raw.shape[1]), index.raw.dtype), np.empty(changed.size)
-    project_items(index.projections, rows, local, 0, changed.size, raw)
-    squared_norms_into(rows, local, 0, changed.size, squared)
-    for i in range(changed.size):
-        copy_into(index.raw[changed[i]], raw[i])
-        index.squared_norms[changed[i]] = squared[i]
-    scale = _fitted_scale(index)
-    # A new scale moves every item's added coordinates, so all codes are packed again; nothing is projected again.
-    moved = changed if scale == index.scale[0] else np.arange(index.raw.shape[0])
-    index.scale[0] = scale
-    _recode(index, moved)
-    return rows
-
-
 _ROOM = 0.5  # of the way from U to 1: how far the longest node may grow, scaled, before the scale is fitted again
 _SHRUNK = 0.5  # the same for the longest node's shrinking, as a multiple of U
 
@@ -103,6 +77,43 @@ def _outgrown(transform: Transform, scale: float, squared_norms: np.ndarray, nod
     for node in nodes:
         longest = max(longest, squared_norms[node])
     return transform.extras > 0 and longest * scale**2 > limit**2
+
+
+@compiled
+def rehash(indexes: LayerIndexes, layer: int, weights: np.ndarray, changed: np.ndarray, fit: bool) -> np.ndarray:
+    """Hash the `changed` columns of `weights` (n, m) anew, with the index's hyperplanes.
+
+    Parameters
+    ----------
+    fit : bool
+        At the scale of a new build, whose index it then is if nothing else has moved; otherwise at the stored scale,
+        which moves where `follow_step` would move it.
+
+    Returns
+    -------
+    (c, groups) array
+        The changed columns as rows, pooled: what the index now holds for them.
+    """
+    index = index_of(indexes, layer)
+    rows = _columns(weights, changed, index.projections.pool)
+    local = np.arange(changed.size)
+    raw, squared = np.zeros((changed.size, index.raw.shape[1]), index.raw.dtype), np.empty(changed.size)
+    project_items(index.projections, rows, local, 0, changed.size, raw)
+    squared_norms_into(rows, local, 0, changed.size, squared)
+    for i in range(changed.size):
+        copy_into(index.raw[changed[i]], raw[i])
+        index.squared_norms[changed[i]] = squared[i]
+    if fit:
+        scale = _fitted_scale(index)
+        # A new scale moves every item's added coordinates, so all codes are packed again; nothing is projected again.
+        moved = changed if scale == index.scale[0] else np.arange(index.raw.shape[0])
+        index.scale[0] = scale
+        _recode(index, moved)
+        return rows
+    _recode(index, changed)
+    if _outgrown(index.transform, index.scale[0], index.squared_norms, changed):
+        _refit(index, refitting_of(indexes, layer))
+    return rows
 
 
 @compiled

@@ -138,9 +138,10 @@ def due(schedule: int, clock: int) -> bool:
 def refresh_alsh(state: AlshState, layer: int, weights: np.ndarray, changed: np.ndarray) -> None:
     """Rehash the changed nodes, or all nodes when the schedule says so. With no changed items, see to the scale."""
     clock = fetch_add(state.clock, layer, 1) + 1
-    if state.schedule != _INCREMENTAL:
+    at_once = state.schedule == _INCREMENTAL
+    if not at_once:
         changed = np.arange(weights.shape[1] if due(state.schedule, clock) else 0)
-    elif changed.size == 0 and clock % SCALE_TURN == 0:
-        shrink_scale(state.indexes, layer)
     if changed.size > 0:
-        rehash(state.indexes, layer, weights, changed)
+        rehash(state.indexes, layer, weights, changed, not at_once)
+    if at_once and clock % SCALE_TURN == 0:
+        shrink_scale(state.indexes, layer)

@@ -280,9 +280,9 @@ def refresh_alsh_unbiased(state: AlshUnbiasedState, layer: int, weights: np.ndar
     """Rehash the changed nodes at once: the weights 1/P hold for an index that is up to date only."""
     clock = fetch_add(state.clock, layer, 1) + 1
     if changed.size > 0:
-        rows = rehash(state.indexes, layer, weights, changed)
+        rows = rehash(state.indexes, layer, weights, changed, False)
         columns = matrix_of(state.columns.flat, state.columns.layout[layer, 0])
         for i in range(changed.size):
             columns[changed[i]] = rows[i]
-    elif clock % SCALE_TURN == 0:
+    if clock % SCALE_TURN == 0:
         shrink_scale(state.indexes, layer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,10 +17,10 @@ from approxmm.methods import available_methods
 from approxmm.network import Network
 
 
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, cwd: Path | None = None, columns: int = 200) -> subprocess.CompletedProcess[str]:
     """Run the installed command in a process of its own."""
     code = "from approxmm.cli import main; main()"
-    environment = {**os.environ, "COLUMNS": "200"}
+    environment = {**os.environ, "COLUMNS": str(columns)}
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=cwd, env=environment, check=False
     )
@@ -218,6 +219,49 @@ def test_help_has_an_example(command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
     assert "Example: approxmm " + command in " ".join(done.stdout.split())
+
+
+def sections(command: str, columns: int) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the lines of a command's help, and the options under each title."""
+    lines, found = run(command, "--help", columns=columns).stdout.splitlines(), dict[str, list[str]]()
+    for line in lines:
+        if line and not line.startswith((" ", "Usage")):
+            title = line.rstrip(":")
+        elif line.startswith("  -"):
+            found.setdefault(title, []).extend(re.findall(r"(?<![\w`-])--[a-z-]+", line.split("  ")[1]))
+    return lines, found
+
+
+TRAIN = ["Data", "Network", "Method", "Optimiser", "Run", "Validation", "Measuring", "Checkpoints", "Output"]
+
+
+@pytest.mark.parametrize(
+    ("command", "titles"),
+    [
+        ("train", TRAIN),
+        ("propagate", ["Options", "Method", "Network", "Data", "Simulation", "Run", "Output"]),
+        ("law", ["Options"]),
+    ],
+)
+@pytest.mark.parametrize("columns", [80, 120])
+def test_help_groups_many_options(command: str, titles: list[str], columns: int) -> None:
+    lines, found = sections(command, columns)
+    assert columns - 20 < max(map(len, lines)) <= columns
+    assert list(found) == titles
+    options = [name for names in found.values() for name in names]
+    assert len(options) == len(set(options))
+    assert found[titles[-1]][-4:] == ["--json", "--quiet", "--debug", "--help"]
+    if command == "train":
+        assert {*found["Checkpoints"], *found["Data"]} == {
+            *("--checkpoint", "--checkpoint-seconds", "--resume", "--data", "--standardise", "--data-dir")
+        }
+
+
+def test_examples_of_the_help_are_commands() -> None:
+    """Also where a line is too short for them: their lines go on as a shell wants it."""
+    lines, _ = sections("train", 80)
+    text = "\n".join(lines)
+    assert "--budget 0.25 \\\n      --depth 3 --width 200 --epochs 20\n" in text
 
 
 def test_version() -> None:

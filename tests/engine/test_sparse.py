@@ -52,8 +52,8 @@ def assert_same(mine: tuple[Session, np.ndarray], other: tuple[Session, np.ndarr
     np.testing.assert_allclose(mine[0].slots, other[0].slots, rtol=0, atol=tolerance)
 
 
-def law(name: str, budget: float = 0.3) -> Method:
-    return get_method(name) if name == "exact" else get_method(name, budget)
+def law(name: str, budget: float = 0.3, **options: Any) -> Method:
+    return get_method(name) if name == "exact" else get_method(name, budget, **options)
 
 
 QUICK = ("dropout", "bernoulli")
@@ -73,6 +73,7 @@ CASES += [
             ("dropout", {"optimizer": Adam(lazy=True), "batch": 6}),
             ("oracle_active", {"optimizer": Adagrad(0.01), "batch": 6, "threads": 2}),
             ("subspace_screen", {"batch": 6, "normalise": "rms"}),
+            ("alsh", {"options": {"rebuild": "incremental"}}),
         )
     ),
 ]
@@ -80,7 +81,9 @@ CASES += [
 
 @pytest.mark.parametrize(("method", "more"), CASES)
 def test_two_paths_agree_on_the_same_draws(method: str, more: dict[str, Any]) -> None:
-    mine, other = (run(path, law(method), **more) for path in ("per_example", "minibatch"))
+    options = more.get("options", {})
+    settings = {name: value for name, value in more.items() if name != "options"}
+    mine, other = (run(path, law(method, **options), **settings) for path in ("per_example", "minibatch"))
     assert mine[0].path.startswith("per_example")
     assert_same(mine, other, 1e-10)
     kept = [totals(session.ledger).counts[:, KEPT] for session, _ in (mine, other)]

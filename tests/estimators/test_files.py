@@ -169,6 +169,9 @@ LIES = {
     "a number for a curve": changed("fitted", "loss_curve_", to=1.0),
     "a status that is none": changed("fitted", "status_", to=3),
     "no fitted part": changed("fitted", to={}),
+    "profiles of nothing": changed("profiles", to=[{"source": "training"}]),
+    "profiles without layers' figures": changed("profiles", to=[{"layers": [{"output": "x"}]}]),
+    "profiles that are words": changed("profiles", to="ab"),
     "outputs": changed("fitted", "n_outputs_", to=2),
     "names of features": changed("feature_names", to=["a"]),
 }

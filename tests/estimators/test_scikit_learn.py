@@ -31,6 +31,7 @@ SLOW = {
     "early stopping": amm.SampledMLPClassifier((30, 20), early_stopping=True, n_iter_no_change=100, threads=2),
     "other rules": amm.SampledMLPRegressor(optimizer="nesterov", learning_rate=0.01, activation="tanh", init="glorot"),
     "one example a step": amm.SampledMLPClassifier(optimizer="sgd", batch_size=1, method="oracle_active", budget=0.8),
+    "measured": amm.SampledMLPClassifier(method="bernoulli", budget=0.5, measure_at=(0, 3), max_iter=20),
     "backward only": amm.SampledMLPClassifier(
         method="bernoulli", budget=0.5, sampled=["input_gradient", "weight_gradient"], independent=True
     ),

@@ -26,7 +26,7 @@ from approxmm.engine.sparse.memory import (
 )
 from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of
 from approxmm.engine.sparse.scoring import is_scored
-from approxmm.engine.sparse.units import entering, items_of, outputs
+from approxmm.engine.sparse.units import entering, items_of, outputs, spread
 from approxmm.engine.sparse.updates import times_rate
 from approxmm.engine.team import Team, share
 from approxmm.methods.operations import follow, follows, needs_products
@@ -54,11 +54,7 @@ def _spread(
     """Return `v` at its places in a whole line, zeros elsewhere."""
     if by_node:
         return outputs(memory, slot, layout, k).dense
-    whole = line_of(memory.lines_real, LINE, rank, layout.widths[k + 1])
-    whole[:] = 0.0
-    for q in range(columns.size):
-        whole[columns[q]] = v[q]
-    return whole
+    return spread(columns, v, line_of(memory.lines_real, LINE, rank, layout.widths[k + 1]))
 
 
 @compiled

@@ -28,13 +28,22 @@ from approxmm.engine.sparse.memory import (
 from approxmm.methods.operations import SparseVector
 from approxmm.normalisation import RMS_EPSILON
 
-__all__ = ["choose", "entering", "items_of", "list_input", "list_units", "outputs", "take_back"]
+__all__ = ["choose", "entering", "items_of", "list_input", "list_units", "outputs", "spread", "take_back"]
 
 
 @compiled
 def items_of(memory: Memory, slot: int, layout: Layout, layer: int) -> np.ndarray:
     """Return the listed units of a layer, a view."""
     return part(memory.whole, ITEMS, slot, layout, layer)[: memory.sizes[0, slot, layer]]
+
+
+@compiled
+def spread(items: np.ndarray, values: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """Write numbers at their places in a line, zeros elsewhere; return the line."""
+    line[:] = 0.0
+    for q in range(items.size):
+        line[items[q]] = values[q]
+    return line
 
 
 @compiled
