@@ -114,6 +114,14 @@ def _deep() -> Iterator[_Case]:
             yield _Case(exact._replace(method="subspace_screen", budget=budget), exact, 3.0 if budget == 0.05 else None)
 
 
+def _steps_of(run: Callable[[int], float]) -> int:
+    """Return how many steps take about the time of a measurement, after about twice that time of steps."""
+    steps = 5
+    while (seconds := run(steps)) < _SECONDS:
+        steps *= 2
+    return max(1, round(_SECONDS / seconds * steps))
+
+
 class _Bench:
     """What the cases share: the examples, as arrays and as a file, and accuracies that were trained for before."""
 
@@ -123,11 +131,14 @@ class _Bench:
         self.reached: dict[str, dict[str, int | None]] = {}
 
     def compared(self, case: _Case) -> Comparison:
-        """Time both sides in turn, each for about the same time."""
+        """Time both sides in turn, each for about the same time, after some time of steps: as they go on.
+
+        A method's first steps renew its state far more often than those of which a training run is made.
+        """
         with ExitStack() as stack:
             mine = own_stepper(case.run, self._examples(case.run.raw))
             theirs, name = self._baseline(case, stack)
-            counts = [max(1, round(_SECONDS / (run(5) / 5))) for run in (mine, theirs)]
+            counts = [_steps_of(run) for run in (mine, theirs)]
             times = np.array([(mine(counts[0]) / counts[0], theirs(counts[1]) / counts[1]) for _ in range(self.pairs)])
         result = summarise_pairs(f"step: {case.run.title}", name, times, case.run.threads, case.target)
         return replace(result, seconds_to_accuracy=self._seconds(case.run, result.seconds))
