@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import type_callable
+from numba.extending import overload, type_callable
 
+from approxmm._vectors import Emitter, counted_loop
 from approxmm.bits import list_members, mark_from, words_for
-from approxmm.compile import compiled, lowered
+from approxmm.compile import compiled, intrinsic, lowered
 
 __all__ = ["fill_top"]
+
+_STRIDE = 64  # values that are looked at side by side
+_HALVINGS = 12  # of an interval of values, before the order of all floats is halved: that ends in any case
 
 
 def _order(value: Any) -> Any:
@@ -59,26 +65,114 @@ def _emit_ordered(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return builder.bitcast(_turned(builder, order), context.get_value_type(signature.return_type))
 
 
-@compiled
+@intrinsic
+def _emit_count(typing: Any, values: Any, limit: Any) -> Any:
+    """Counters of 32 bits, as many as the comparisons; LLVM would make them 64 bits wide, for twice the time."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = Emitter(builder, context.get_value_type(signature.args[0].dtype))
+        array, least = context.make_array(signature.args[0])(context, builder, args[0]), e.splat(args[1])
+        counters = ir.VectorType(ir.IntType(32), e.lanes)
+
+        def turn(j: Any, counts: list[Any]) -> list[Any]:
+            loaded = [e.load(e.at(array.data, j, v * e.lanes)) for v in range(_STRIDE // e.lanes)]
+            met = [builder.zext(builder.fcmp_ordered(">=", vector, least), counters) for vector in loaded]
+            return [builder.add(count, one) for count, one in zip(counts, met, strict=True)]
+
+        zeros = [ir.Constant(counters, [0] * e.lanes)] * (_STRIDE // e.lanes)
+        total, *others = counted_loop(builder, builder.extract_value(array.shape, 0), zeros, turn, step=_STRIDE)
+        for other in others:
+            total = builder.add(total, other)
+        return builder.zext(_folded(builder, total, builder.add), ir.IntType(64))
+
+    return types.int64(values, values.dtype), emit
+
+
+@intrinsic
+def _emit_pad(typing: Any, values: Any, padded: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = Emitter(builder, context.get_value_type(signature.args[0].dtype))
+        source, target = (context.make_array(k)(context, builder, a) for k, a in zip(signature.args, args, strict=True))
+        size, room = (builder.extract_value(array.shape, 0) for array in (source, target))
+        lowest, highest = (ir.Constant(e.vector, [sign * float("inf")] * e.lanes) for sign in (-1, 1))
+        nothing = ir.Constant(e.vector, [float("nan")] * e.lanes)
+
+        def least(a: Any, b: Any) -> Any:
+            return builder.select(builder.fcmp_ordered("<", a, b), a, b)
+
+        def largest(a: Any, b: Any) -> Any:
+            return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+        def turn(j: Any, ends: list[Any]) -> list[Any]:
+            there = e.first_lanes(builder.sub(size, j))
+            loaded = e.load(e.at(source.data, j), there)
+            ranked = builder.select(builder.fcmp_ordered("ord", loaded, loaded), loaded, lowest)
+            e.store(builder.select(there, ranked, nothing), e.at(target.data, j))
+            return [least(builder.select(there, ranked, highest), ends[0]), largest(ranked, ends[1])]
+
+        low, high = counted_loop(builder, room, [highest, lowest], turn, step=e.lanes)
+        return context.make_tuple(
+            builder, signature.return_type, (_folded(builder, low, least), _folded(builder, high, largest))
+        )
+
+    return cast(Any, types).UniTuple(values.dtype, 2)(values, padded), emit
+
+
+def _folded(builder: Any, vector: Any, combine: Callable[[Any, Any], Any]) -> Any:
+    """Return what an operation makes of all lanes, by halves."""
+    lanes = vector.type.count
+    while lanes > 1:
+        lanes //= 2
+        halves = [
+            builder.shuffle_vector(
+                vector, vector, ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(first, first + lanes)))
+            )
+            for first in (0, lanes)
+        ]
+        vector = combine(*halves)
+    return builder.extract_element(vector, ir.IntType(32)(0))
+
+
 def _count_from(values: np.ndarray, limit: float) -> int:
-    count = 0
-    for j in range(values.size):
-        count += values[j] >= limit
-    return count
+    """Return how many values are not below the limit; there are a multiple of `_STRIDE`, NaN where none is meant."""
+    return int((values >= limit).sum())
+
+
+@overload(_count_from, strict=False)
+def _count_from_overload(values: Any, limit: Any) -> Any:
+    emit: Any = _emit_count
+    return lambda values, limit: emit(values, limit)
+
+
+def _pad(values: np.ndarray, padded: np.ndarray) -> tuple[float, float]:
+    """Copy the values, −inf in place of NaN, and NaN behind them; return the least and the largest."""
+    padded[: values.size] = np.where(np.isnan(values), -np.inf, values)
+    padded[values.size :] = np.nan
+    return padded[: values.size].min(), padded[: values.size].max()
+
+
+@overload(_pad, strict=False)
+def _pad_overload(values: Any, padded: Any) -> Any:
+    emit: Any = _emit_pad
+    return lambda values, padded: emit(values, padded)
 
 
 @compiled
-def _limit_for(values: np.ndarray, k: int) -> tuple[float, int]:
+def _limit_for(values: np.ndarray, k: int, least: float, largest: float) -> tuple[float, int]:
     """Return a limit and how many values are not below it: k, or more if the k-th largest value has ties.
 
-    Bisection on the order of all floats, in passes that are vectorised. (A quickselect is guessed wrong at every other
-    comparison.) Some k values are not NaN.
+    Bisection in passes that are vectorised: of the interval of the values, and if that takes long, of the order of all
+    floats, which ends. (A quickselect is guessed wrong at every other comparison.)
     """
-    infinity = values.dtype.type(np.inf)
-    low, high = _order(-infinity), _order(infinity)
+    low, high, passes = _order(least), _order(largest), 0
     while True:
         middle = (low | high) - ((low ^ high) >> 1)  # rounded up, without overflow
-        limit = _ordered(middle, infinity)
+        if passes < _HALVINGS and math.isfinite(least) and math.isfinite(largest):
+            between = values.dtype.type(0.5) * _ordered(low, values[0]) + values.dtype.type(0.5) * _ordered(
+                high, values[0]
+            )
+            middle = min(max(_order(between), low + 1), high)
+        limit = _ordered(middle, least)
         count = _count_from(values, limit)
         if count == k or low == high:
             return limit, count
@@ -86,6 +180,7 @@ def _limit_for(values: np.ndarray, k: int) -> tuple[float, int]:
             low = middle
         else:
             high = middle - 1
+        passes += 1
 
 
 @compiled
@@ -105,13 +200,9 @@ def fill_top(values: np.ndarray, k: int, index: np.ndarray) -> int:
             index[j] = j
         return max(0, min(k, n))
     words = np.empty(words_for(n), np.uint64)
-    padded = np.empty(64 * words.size, values.dtype)
-    lowest = values.dtype.type(-np.inf)
-    for j in range(n):
-        padded[j] = values[j] if values[j] == values[j] else lowest
-    for j in range(n, padded.size):
-        padded[j] = np.nan  # is not counted
-    limit, found = _limit_for(padded, k)
+    padded = np.empty(_STRIDE * words.size, values.dtype)
+    least, largest = _pad(values, padded)
+    limit, found = _limit_for(padded, k, least, largest)
     mark_from(padded, limit, words)
     list_members(words, index)
     if found > k:

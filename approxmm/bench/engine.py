@@ -114,12 +114,12 @@ def _deep() -> Iterator[_Case]:
             yield _Case(exact._replace(method="subspace_screen", budget=budget), exact, 3.0 if budget == 0.05 else None)
 
 
-def _steps_in(seconds: float, run: Callable[[int], float]) -> int:
-    """Return how many steps take so long; the first few of a call are slower, and are not what is asked."""
+def _steps_of(run: Callable[[int], float]) -> int:
+    """Return how many steps take about the time of a measurement, after about twice that time of steps."""
     steps = 5
-    while (took := run(steps)) < seconds / 10:
-        steps *= 4
-    return max(1, round(seconds * steps / took))
+    while (seconds := run(steps)) < _SECONDS:
+        steps *= 2
+    return max(1, round(_SECONDS / seconds * steps))
 
 
 class _Bench:
@@ -131,11 +131,14 @@ class _Bench:
         self.reached: dict[str, dict[str, int | None]] = {}
 
     def compared(self, case: _Case) -> Comparison:
-        """Time both sides in turn, each for about the same time."""
+        """Time both sides in turn, each for about the same time, after some time of steps: as they go on.
+
+        A method's first steps renew its state far more often than those of which a training run is made.
+        """
         with ExitStack() as stack:
             mine = own_stepper(case.run, self._examples(case.run.raw))
             theirs, name = self._baseline(case, stack)
-            counts = [_steps_in(_SECONDS, run) for run in (mine, theirs)]
+            counts = [_steps_of(run) for run in (mine, theirs)]
             times = np.array([(mine(counts[0]) / counts[0], theirs(counts[1]) / counts[1]) for _ in range(self.pairs)])
         result = summarise_pairs(f"step: {case.run.title}", name, times, case.run.threads, case.target)
         return replace(result, seconds_to_accuracy=self._seconds(case.run, result.seconds))

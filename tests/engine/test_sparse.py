@@ -125,10 +125,7 @@ def test_same_bits_for_any_number_of_threads(method: str) -> None:
 
 
 def columns_read(wanted: np.ndarray) -> int:
-    """Of a line of 20 numbers of 8 bytes: blocks of 4 where these leave a quarter out, else all, or single ones."""
-    blocks = len(set((wanted // 4).tolist()))
-    if 4 * wanted.size <= 20 and 4 * 4 * blocks <= 3 * 20 and blocks > 0:
-        return 4 * blocks
+    """Of a line of 20 numbers: all of them, or single ones where they are few."""
     return 20 if 10 * wanted.size > 20 else wanted.size
 
 

@@ -10,7 +10,6 @@ from approxmm.compile import compiled
 from approxmm.engine.layout import Layout, weights_of
 from approxmm.engine.ledger import Ledger
 from approxmm.engine.optimizers import adds_directly
-from approxmm.engine.sparse.blocks import add_blocks, dot_blocks
 from approxmm.engine.sparse.memory import (
     BACK,
     COORDINATES,
@@ -25,6 +24,7 @@ from approxmm.engine.sparse.memory import (
     part,
 )
 from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of
+from approxmm.engine.sparse.products import add_block, columns_read, dot_lines
 from approxmm.engine.sparse.scoring import is_scored
 from approxmm.engine.sparse.units import entering, items_of, outputs, spread
 from approxmm.engine.sparse.updates import times_rate
@@ -86,7 +86,8 @@ def _add_example(
         stop += lines[l] < high
     scaled = times_rate(u[first:stop], rate, memory.lines_real[SCALE, rank])
     spare = line_of(memory.lines_real, BACK, rank, stop - first)
-    ledger.counts[rank, k, 2] += (stop - first) * add_blocks(W, lines[first:stop], scaled, columns, v, whole, spare)
+    add_block(W, lines[first:stop], scaled, columns, v, whole, spare)
+    ledger.counts[rank, k, 2] += (stop - first) * columns_read(columns.size, W.shape[1])
 
 
 @compiled
@@ -123,7 +124,8 @@ def _add_to_factors(
     whole = _spread(memory, slot, rank, layout, k, False, nodes, scaled)
     rows, spare = memory.everything[: factors.shape[0]], line_of(memory.lines_real, BACK, rank, factors.shape[0])
     coordinates = part(memory.real, COORDINATES, slot, layout, k)[: rows.size]
-    ledger.counts[rank, k, 2] += rows.size * add_blocks(factors, rows, coordinates, nodes, scaled, whole, spare)
+    add_block(factors, rows, coordinates, nodes, scaled, whole, spare)
+    ledger.counts[rank, k, 2] += rows.size * columns_read(nodes.size, factors.shape[1])
 
 
 @compiled
@@ -146,8 +148,8 @@ def follow_in_turn(
         if not added:
             if b > 0:  # earlier examples may have moved these nodes
                 items, values = sent.items[: sent.size], sent.values[: sent.size]
-                read = dot_blocks(W, nodes, items, values, sent.dense, products)
-                ledger.counts[rank, k, 2] += nodes.size * read
+                dot_lines(W, nodes, items, values, sent.dense, products)
+                ledger.counts[rank, k, 2] += nodes.size * columns_read(items.size, W.shape[1])
             _add_example(W, layout, k, True, False, memory, b, 0, W.shape[0], rank, ledger, rate)
         if is_scored(state, k, memory):
             _add_to_factors(layout, state, k, memory, b, rank, ledger, rate)

@@ -10,9 +10,9 @@ from approxmm.compile import compiled
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, weights_of
 from approxmm.engine.ledger import Ledger
-from approxmm.engine.sparse.blocks import dot_blocks, sum_blocks
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
+from approxmm.engine.sparse.products import columns_read, dot_lines, sum_lines
 from approxmm.engine.sparse.units import entering, items_of, take_back
 
 __all__ = ["descend"]
@@ -30,7 +30,8 @@ def _back_through_rows(
     whole[:] = 0.0
     for q in range(nodes.size):
         whole[nodes[q]] = delta[q]
-    ledger.counts[rank, k, 1] += items.size * dot_blocks(W, items, nodes, delta, whole, back)
+    dot_lines(W, items, nodes, delta, whole, back)
+    ledger.counts[rank, k, 1] += items.size * columns_read(nodes.size, m)
     return back
 
 
@@ -57,7 +58,8 @@ def descend_by_node(
         nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
         back = line_of(memory.lines_real, BACK, rank, items.size)
         line = line_of(memory.lines_real, LINE, rank, W.shape[1])
-        ledger.counts[rank, k, 1] += nodes.size * sum_blocks(W, nodes, delta, items, line, back)
+        sum_lines(W, nodes, delta, items, line, back)
+        ledger.counts[rank, k, 1] += nodes.size * columns_read(items.size, W.shape[1])
     take_back(back, False, plan.normalised, memory, slot, layout, k)
 
 

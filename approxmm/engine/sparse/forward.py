@@ -10,7 +10,6 @@ from approxmm.compile import compiled, copy_into
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout, bias_of, weights_of
 from approxmm.engine.ledger import FORWARD, KEPT, SELECT, Ledger, mark
-from approxmm.engine.sparse.blocks import dot_blocks
 from approxmm.engine.sparse.memory import (
     BACK,
     LINE,
@@ -22,7 +21,7 @@ from approxmm.engine.sparse.memory import (
     part,
 )
 from approxmm.engine.sparse.plan import ByNode, ByRow, nodes_of
-from approxmm.engine.sparse.products import sum_whole_lines
+from approxmm.engine.sparse.products import columns_read, dot_lines, sum_whole_lines
 from approxmm.engine.sparse.scoring import select_nodes
 from approxmm.engine.sparse.units import choose, entering, items_of, list_units, outputs
 from approxmm.methods.operations import SparseVector, select
@@ -115,7 +114,8 @@ def forward_by_node(
     since = mark(ledger, rank, SELECT, since)
     products = line_of(memory.lines_real, LINE, rank, count)
     items, values = sent.items[: sent.size], sent.values[: sent.size]
-    ledger.counts[rank, k, 0] += count * dot_blocks(W, index[:count], items, values, sent.dense, products)
+    dot_lines(W, index[:count], items, values, sent.dense, products)
+    ledger.counts[rank, k, 0] += count * columns_read(items.size, W.shape[1])
     list_units(activation, plan.normalised, index[:count], scale, products, False, bias, memory, slot, layout, k + 1)
     ledger.counts[rank, k, KEPT] += count
     return mark(ledger, rank, FORWARD, since)

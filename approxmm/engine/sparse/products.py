@@ -1,7 +1,7 @@
 """Products with a block of a weight matrix: some of its lines, some of its columns.
 
 A line is what lies contiguously in memory: a node's weights, or an input's. Where many columns of a line are wanted
-the whole line is read, in vectors; otherwise single elements are gathered.
+the whole line is read, in vectors; otherwise single elements, for four lines side by side.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ import numpy as np
 
 from approxmm._tiles import dot_add_tile, dot_tile, multiply_tile
 from approxmm.compile import compiled
-from approxmm.prefetch import prefetch
+from approxmm.engine._listed_tiles import listed_add_tile, listed_dot_tile, listed_sum_tile
 
 __all__ = ["add_block", "columns_read", "dot_and_add", "dot_lines", "is_wide", "sum_lines", "sum_whole_lines"]
 
 _GATHER_COST = 10  # elements of a line that are read in vectors in the time of a gathered one
-_AHEAD = 4  # lines whose scattered elements are on their way while one is added up
 _BLOCK = 8  # lines whose sum is formed together: as many streams as the memory's prefetcher follows
 _SUM_8, _SUM_1 = multiply_tile(1, 8, False), multiply_tile(1, 1, True)
 _DOT_4, _DOT_1 = dot_tile(1, 4, ahead=True), dot_tile(1, 1)
 _DOT_ADD_4, _DOT_ADD_1 = dot_add_tile(4), dot_add_tile(1)
+_LISTED_DOT_4, _LISTED_DOT_1 = listed_dot_tile(4), listed_dot_tile(1)
+_LISTED_SUM_4, _LISTED_SUM_1 = listed_sum_tile(4), listed_sum_tile(1)
+_LISTED_ADD_4, _LISTED_ADD_1 = listed_add_tile(4), listed_add_tile(1)
 
 
 @compiled
@@ -32,15 +34,6 @@ def is_wide(size: int, width: int) -> bool:
 def columns_read(size: int, width: int) -> int:
     """Return how many of a line's columns are read, and multiplied, where so many are wanted."""
     return width if is_wide(size, width) else size
-
-
-@compiled
-def _fetch(W: np.ndarray, lines: np.ndarray, columns: np.ndarray, first: int, stop: int) -> None:
-    """Ask for the elements of the lines first … stop − 1 of the list, as far as there are."""
-    for l in range(first, min(stop, lines.size)):  # noqa: E741
-        start = lines[l] * W.shape[1]
-        for q in range(columns.size):
-            prefetch(W, start + columns[q])
 
 
 @compiled
@@ -61,22 +54,18 @@ def dot_lines(
     out : float array
         As long as `lines`; written.
     """
+    fours = lines.size - lines.size % 4
     if is_wide(columns.size, W.shape[1]):
-        fours, low, high = lines.size - lines.size % 4, columns[0], columns[columns.size - 1] + 1
+        low, high = columns[0], columns[columns.size - 1] + 1
         for first in range(0, fours, 4):
             _DOT_4(out, whole, W, lines, 0, first, lines.size, low, high)
         for first in range(fours, lines.size):
             _DOT_1(out, whole, W, lines, 0, first, lines.size, low, high)
         return
-    # By unsigned indices, which cannot count from the end. In strict order: a vectoriser would gather by instructions
-    # that are slower than single loads.
-    _fetch(W, lines, columns, 0, _AHEAD)
-    for l in range(lines.size):  # noqa: E741
-        _fetch(W, lines, columns, l + _AHEAD, l + _AHEAD + 1)
-        line, total = np.uint64(lines[l]), W.dtype.type(0.0)
-        for q in range(columns.size):
-            total += v[q] * W[line, np.uint64(columns[q])]
-        out[l] = total
+    for first in range(0, fours, 4):
+        _LISTED_DOT_4(W, lines, columns, v, out, first)
+    for first in range(fours, lines.size):
+        _LISTED_DOT_1(W, lines, columns, v, out, first)
 
 
 @compiled
@@ -119,16 +108,10 @@ def sum_lines(
         return
     out[:] = 0.0
     fours = lines.size - lines.size % 4
-    for l in range(0, fours, 4):  # noqa: E741
-        l0, l1, l2, l3 = np.uint64(lines[l]), np.uint64(lines[l + 1]), np.uint64(lines[l + 2]), np.uint64(lines[l + 3])
-        u0, u1, u2, u3 = u[l], u[l + 1], u[l + 2], u[l + 3]
-        for q in range(columns.size):
-            j = np.uint64(columns[q])
-            out[q] += (u0 * W[l0, j] + u1 * W[l1, j]) + (u2 * W[l2, j] + u3 * W[l3, j])
-    for l in range(fours, lines.size):  # noqa: E741
-        line, factor = np.uint64(lines[l]), u[l]
-        for q in range(columns.size):
-            out[q] += factor * W[line, np.uint64(columns[q])]
+    for first in range(0, fours, 4):
+        _LISTED_SUM_4(W, lines, columns, u, out, first)
+    for first in range(fours, lines.size):
+        _LISTED_SUM_1(W, lines, columns, u, out, first)
 
 
 @compiled
@@ -163,7 +146,8 @@ def add_block(
     if is_wide(columns.size, W.shape[1]):
         dot_and_add(W, lines, columns, whole, u, scratch)
         return
-    for l in range(lines.size):  # noqa: E741
-        line, factor = np.uint64(lines[l]), u[l]
-        for q in range(columns.size):
-            W[line, np.uint64(columns[q])] += factor * v[q]
+    fours = lines.size - lines.size % 4
+    for first in range(0, fours, 4):
+        _LISTED_ADD_4(W, lines, columns, u, v, first)
+    for first in range(fours, lines.size):
+        _LISTED_ADD_1(W, lines, columns, u, v, first)
