@@ -116,6 +116,9 @@ def _trained(
     asked = requested(given)
     name, standardise = asked.pop("data"), asked.pop("standardise")
     arguments = train_arguments(asked)
+    claims = arguments["method"].claims
+    if given["budget"] is not None and claims.budget.startswith("ignored"):
+        warn(f"--budget {given['budget']} with method {arguments['method'].name!r} is {claims.budget}", quiet=quiet)
     if start is not None:
         arguments["network"] = Network.load(start)
     if files[1] is not None:

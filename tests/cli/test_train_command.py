@@ -46,6 +46,13 @@ def failure(*arguments: object) -> str:
     return lines[0].removeprefix("approxmm: ")
 
 
+def test_a_budget_that_decides_nothing_is_named() -> None:
+    done = invoke(*SMALL, "--budget", 0.3)
+    assert done.exit_code == 0
+    assert done.stderr == "approxmm: --budget 0.3 with method 'exact' is ignored: everything is computed\n"
+    assert invoke(*SMALL).stderr == ""
+
+
 def test_the_document_has_the_documented_names_and_the_account() -> None:
     result = document(*SMALL, "--epochs", 2, "--evaluate-every", 20, "--validate", "sampled")
     assert result["status"] == "finished"
@@ -64,7 +71,7 @@ def test_text_figure_and_confusion(tmp_path: Path) -> None:
     figure, model = tmp_path / "figure.svg", tmp_path / "model.npz"
     done = invoke(*SMALL, "--epochs", 3, "--confusion", "--plot", figure, "-o", model)
     assert done.exit_code == 0, done.stderr
-    for words in ("with exact products", "the best epoch by validation", "memory:", f"network written to {model}"):
+    for words in ("with exact products", "the best by validation", "memory:", f"network written to {model}"):
         assert words in done.stdout
     assert "Test set, sampled products:" in done.stdout
     assert figure.read_text().startswith("<?xml")
