@@ -224,7 +224,7 @@ def _due(state: SubspaceScreenState, layer: int) -> bool:
 def _renew_basis(state: SubspaceScreenState, layer: int) -> None:
     flat, at = state.arrays.flat, state.arrays.layout[layer]
     basis, ring = matrix_of(flat, at[BASIS]), matrix_of(flat, at[RING])
-    rows = np.empty((min(state.seen[layer], ring.shape[0]), ring.shape[1]))
+    rows = np.empty((min(state.seen[layer], ring.shape[0]), ring.shape[1]), ring.dtype)
     for r in range(rows.shape[0]):
         copy_into(rows[r], ring[r])
     directions = np.empty((basis.shape[1], basis.shape[0]))

@@ -108,7 +108,7 @@ class SubspaceScreen(Method):
         n = weights.shape[0]
         directions = generator(key).standard_normal((min(self.rank, n), n))
         orthonormalise(directions)
-        follow_subspace(directions, np.ascontiguousarray(weights.T, dtype=np.float64), FIRST_SWEEPS)
+        follow_subspace(directions, np.array(weights.T, dtype=np.float64, order="C"), FIRST_SWEEPS)
         return directions
 
     def check_state(self, found: SubspaceScreenState, own: SubspaceScreenState) -> None:
