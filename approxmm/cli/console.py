@@ -79,14 +79,15 @@ def progress_bar(title: str, *, hidden: bool) -> Iterator[Advance]:
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TaskProgressColumn(),
         TextColumn("eta"),
-        TimeRemainingColumn(),
-        TimeElapsedColumn(),
+        TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),  # the bar gives way, not the times
+        TimeElapsedColumn(table_column=Column(min_width=7)),
         TextColumn("{task.fields[what]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

@@ -131,9 +131,10 @@ def _trained(
         progress_bar(f"train {arguments['method'].name}", hidden=hidden) as advance,
         stop_on_signals(lambda: _say_stopping(quiet)) as stop,
     ):
+        advance(0, 1, "first step (new kinds are compiled)")
 
         def show(at: Progress) -> None:
-            accuracy = "" if at.validation_accuracy is None else f", validation {at.validation_accuracy:.1%}"
+            accuracy = "" if at.validation_accuracy is None else f", valid. {at.validation_accuracy:.1%}"
             advance(at.step, at.steps, f"epoch {at.epoch}, loss {at.loss:.3g}{accuracy}")
 
         return run(dataset, progress=show, stop=stop, notify=lambda message: warn(message, quiet=quiet), **arguments)

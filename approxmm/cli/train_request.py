@@ -89,7 +89,8 @@ def list_presets() -> tuple[list[dict[str, Any]], str]:
 
 def _preset_text(name: str, found: Any) -> str:
     options = found.settings.get("options", {})
-    flags = [f"--{k.replace('_', '-')} {v}" for k, v in found.settings.items() if k != "options"]
+    plain = {k: ",".join(v) if isinstance(v, list) else v for k, v in found.settings.items()}
+    flags = [f"--{k.replace('_', '-')} {v}" for k, v in plain.items() if k != "options"]
     flags += [f"--option {k}={v}" for k, v in options.items()]
     lines = [f"{name}: {found.title}", f"  {found.source}", f"  {' '.join(flags)}"]
     return "\n".join([*lines, *(f"  Not reproduced: {deviation}." for deviation in found.deviations)])

@@ -170,6 +170,27 @@ PRESETS: dict[str, Preset] = {
             "pixels in [0, 1] and RMS normalisation, without which the same budget loses more (docs/training.md)",
         ),
     ),
+    "intended_column_row_backward": Preset(
+        "the 10 % most important column-row pairs of both backward products, exact forward, 10 examples a step",
+        "Adelman, Levy, Hakimi, Silberstein, NeurIPS (2021), arXiv:1805.08079",
+        {
+            **_OWN,
+            "standardise": "unit",
+            "batch": 10,
+            "method": "top_k",
+            "budget": 0.1,
+            "sampled": ["input_gradient", "weight_gradient"],
+            "normalise": "rms",
+            "optimizer": "sgd",
+            "lr": 0.05,
+            "schedule": "linear",
+            "keep": "last",
+        },
+        (
+            "Bernoulli sampling, which loses more (docs/training.md): these are the largest pairs, as an option there",
+            "standardised pixels: these lie in [0, 1]; and hidden outputs are normalised",
+        ),
+    ),
     "intended_screening": Preset(
         "active sets by principal-subspace scores, RMS normalisation, the same path at test time, seven layers",
         "none known; see `approxmm methods`",
