@@ -6,7 +6,9 @@ compile. Here a kernel that is called by others is a *part*: its types are infer
 there it stays. What is called from Python links the parts it needs, each once, optimises them together with itself,
 and is the only thing that becomes machine code.
 
-This changes two of Numba's classes, by inheritance. With a version of Numba that lacks what is used of them, parts are
+What kernels call of NumPy's functions, as Numba has them, is a part too (see `approxmm.translation`).
+
+This changes some of Numba's classes, by inheritance. With a version of Numba that lacks what is used of them, parts are
 compiled as Numba does it.
 """
 
@@ -16,21 +18,41 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, cast
 
+import numba
 from numba.core import codegen as _codegen
 from numba.core import compiler as _compiler
 from numba.core import compiler_machinery as _machinery
 from numba.core import environment as _environment
 from numba.core import typed_passes as _passes
 
+from approxmm.translation import SUPPORTED, Translator, translate_calls
+
 __all__ = ["OUTERMOST", "part_of"]
 
 # Some versions of Numba are typed and some are not; the checker need not know which is installed.
 _Library: Any = _codegen.JITCodeLibrary
-_Compiler: Any = _compiler.CompilerBase
 _AnalysisPass: Any = _machinery.AnalysisPass
 _register_pass = cast(Any, _machinery).register_pass
 _USED = ("_get_module_for_linking", "_finalize_dynamic_globals", "_raise_if_finalized", "add_linking_library")
-_SUPPORTED = all(hasattr(_Library, name) for name in _USED) and hasattr(_environment, "lookup_environment")
+_SUPPORTED = (
+    SUPPORTED
+    and all(hasattr(_Library, name) for name in _USED)
+    and hasattr(_environment, "lookup_environment")
+    and hasattr(_codegen.CPUCodegen, "_function_pass_manager")
+)
+
+
+class _Lightly:
+    """What makes LLVM code and optimises it, each function but little: that is done again with all that call it."""
+
+    def __init__(self, codegen: Any) -> None:
+        self._codegen = codegen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codegen, name)
+
+    def _function_pass_manager(self, *args: Any) -> Any:
+        return self._codegen._function_pass_manager(*args, opt=1)
 
 
 class _Part(_Library):  # type: ignore[misc]
@@ -38,6 +60,9 @@ class _Part(_Library):  # type: ignore[misc]
 
     _linking_libraries: list[Any]
     _shared_module: Any
+
+    def __init__(self, codegen: Any, name: str) -> None:
+        super().__init__(_Lightly(codegen), name)
 
     def finalize(self) -> None:
         """Declare the code complete."""
@@ -160,7 +185,7 @@ def _pipeline(kind: Any, *after: Any) -> Any:
     """Return Numba's compiler with libraries of this class, and with more passes at its end."""
     choose = _in_library(kind)
 
-    class Pipeline(_Compiler):  # type: ignore[misc]
+    class Pipeline(Translator):
         def define_pipelines(self) -> list[Any]:
             passes = cast(Any, _compiler).DefaultPassBuilder.define_nopython_pipeline(self.state)
             passes.add_pass_after(choose, cast(Any, _passes).AnnotateTypes)
@@ -175,6 +200,15 @@ def _pipeline(kind: Any, *after: Any) -> Any:
 # What `numba.njit` is given for functions that are called from Python.
 OUTERMOST: dict[str, Any] = {"pipeline_class": _pipeline(_Whole, _Environments)} if _SUPPORTED else {}
 _PART = {"pipeline_class": _pipeline(_Part), "no_cpython_wrapper": True, "cache": False} if _SUPPORTED else {}
+
+
+def _part_of_numba(**options: Any) -> Any:
+    """Return a decorator for Numba's own functions, given what Numba would have given to `numba.jit`."""
+    return cast(Any, numba.jit)(**{**options, **_PART, "no_cfunc_wrapper": True})
+
+
+if _SUPPORTED:
+    translate_calls(_part_of_numba)
 
 
 def part_of(function: Callable[..., Any], decorate: Callable[..., Any], options: dict[str, Any]) -> Callable[[], Any]:
