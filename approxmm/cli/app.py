@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -31,8 +32,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-for command in (methods, law, inspect, propagate, budget, train, report, prove, bench):
-    app.command(cls=HelpfulCommand)(command)
+_COMMANDS: dict[Callable[..., None], str] = {  # each in words that fit a line of the list
+    methods: "List the sampling methods: claims, options, cost.",
+    law: "Compound the error of a perfect active set with depth.",
+    inspect: "Say what is in a model file, and what can be propagated.",
+    propagate: "Predict and simulate the error of a sampled network.",
+    budget: "Find the cheapest budgets for a target error.",
+    train: "Train a network whose products are sampled.",
+    report: "Run a study and write its report.",
+    prove: "Check every step of the theorems, or print one.",
+    bench: "Time the package against the baselines named.",
+}
+for command, summary in _COMMANDS.items():
+    app.command(cls=HelpfulCommand, short_help=summary)(command)
 app.add_typer(data_app, name="data")
 
 

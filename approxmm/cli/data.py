@@ -19,7 +19,7 @@ _WIDTH = 78
 Name = Annotated[str, typer.Argument(help="A name from `approxmm data list`.")]
 
 
-@data_app.command("list", cls=HelpfulCommand)
+@data_app.command("list", cls=HelpfulCommand, short_help="List the data sets, and which are present.")
 @guarded
 def list_data(
     data_dir: DataDir = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False, seed: Seed = 0

@@ -93,20 +93,23 @@ PRESETS: dict[str, Preset] = {
         ("the learning rate is that of dropout; the source states none for this method",),
     ),
     "published_column_row": Preset(
-        "column-row sampling, as evaluated: 10 %, 20 examples a step",
+        "column-row sampling, as evaluated: 10 % in the backward products, 20 examples a step",
         _EVALUATION,
         {
             **_EVALUATED,
             "method": "bernoulli",
             "budget": 0.1,
             "options": {"uniform_mixture": 0.1},
+            "sampled": ["input_gradient", "weight_gradient"],
             "batch": 20,
             "lr": 1e-4,
         },
         (
             "the mixture with uniform probabilities comes before the probabilities are cut at 1, so the expected "
             "number of pairs is the budget",
-            "no least number of pairs, and no fallback where none is drawn: both are biased",
+            "both backward products are sampled over the layer's inputs, by one draw; the code samples them over nodes "
+            "and over the examples of the step, 10 pairs at least",
+            "no fallback where none is drawn, which is biased",
             "the learning rate is that of exact training; the source states none for this method",
         ),
     ),

@@ -167,7 +167,7 @@ def _fill(estimator: Any, network: Network, description: dict[str, Any], arrays:
     """Make an estimator fitted. What the file claims of its memory is held against the method when training goes on."""
     for name in _FITTED:
         setattr(estimator, name, _fitted_value(name, description["fitted"][name]))
-    estimator.profiles_ = [profile_from_state(state) for state in description["profiles"]]
+    estimator.profiles_ = [profile_from_state(state) for state in description.get("profiles", ())]
     check_same_network(estimator.get_params(deep=False), network)
     if estimator.n_outputs_ != network.widths[-1]:
         raise DataError(f"it speaks of {estimator.n_outputs_} outputs, the network has {network.widths[-1]}")

@@ -257,6 +257,14 @@ def test_help_groups_many_options(command: str, titles: list[str], columns: int)
         }
 
 
+@pytest.mark.parametrize("command", [(), ("data",)])
+def test_lists_of_commands_are_not_cut(command: tuple[str, ...]) -> None:
+    lines = run(*command, "--help", columns=80).stdout.splitlines()
+    listed = lines[lines.index("Commands:") + 1 :]
+    assert len(listed) == (3 if command else 10)
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+
+
 def test_examples_of_the_help_are_commands() -> None:
     """Also where a line is too short for them: their lines go on as a shell wants it."""
     lines, _ = sections("train", 80)
