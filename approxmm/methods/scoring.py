@@ -23,7 +23,7 @@ def score_factors(state: Any, layer: int) -> np.ndarray:  # type: ignore[empty-b
 
     Then the scores of several examples are one product of matrices, between `begin_scores` and `select_scored`; and
     ``W[:, nodes] += c · x``, for V, is ``V[:, nodes] += c · size · coordinates``, which whoever scored may do in place
-    of `follow`. No rows where selections are not made so: the other two are not called.
+    of `follow`. No rows in any layer where selections are not made so: the other two are not called.
     """
 
 
