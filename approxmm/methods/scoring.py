@@ -18,19 +18,20 @@ __all__ = ["begin_scores", "score_factors", "select_scored"]
 
 
 @generic
-def score_factors(state: Any, layer: int) -> np.ndarray:  # type: ignore[empty-body]
+def score_factors(state: Any, layer: int, like: np.ndarray) -> np.ndarray:  # type: ignore[empty-body]
     """Return V of a selection by scores ``begun + coordinates · V``, a view (c, m) (compiled).
 
     Then the scores of several examples are one product of matrices, between `begin_scores` and `select_scored`; and
     ``W[:, nodes] += c · x``, for V, is ``V[:, nodes] += c · size · coordinates``, which whoever scored may do in place
-    of `follow`. No rows where selections are not made so: the other two are not called.
+    of `follow`. No rows in any layer where selections are not made so: the other two are not called. Its numbers are of
+    the weights' type, as those of `like` are.
     """
 
 
 @score_factors.register(object)
 @compiled
-def _no_factors(state: Any, layer: int) -> np.ndarray:
-    return np.empty((0, 0))
+def _no_factors(state: Any, layer: int, like: np.ndarray) -> np.ndarray:
+    return np.empty((0, 0), like.dtype)
 
 
 @generic

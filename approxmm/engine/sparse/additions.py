@@ -17,7 +17,6 @@ from approxmm.engine.sparse.memory import (
     LINE,
     PRODUCT,
     SCALE,
-    SIZE,
     Memory,
     line_of,
     listed,
@@ -119,7 +118,7 @@ def _add_to_factors(
 ) -> None:
     """Let what scores the nodes of layer k follow one example's step, by the coordinates that it was scored by."""
     nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
-    factors, size = score_factors(state, k), part(memory.real, SIZE, slot, layout, k)[0]
+    factors, size = score_factors(state, k, memory.scores), memory.divisor[slot, k]
     scaled = times_rate(delta, rate * size, memory.lines_real[SCALE, rank])
     whole = _spread(memory, slot, rank, layout, k, False, nodes, scaled)
     rows, spare = memory.everything[: factors.shape[0]], line_of(memory.lines_real, BACK, rank, factors.shape[0])
@@ -145,13 +144,14 @@ def follow_in_turn(
     for b in range(size):
         sent, delta = outputs(memory, b, layout, k), listed(memory, DELTA, b, layout, k + 1)
         nodes, products = items_of(memory, b, layout, k + 1), listed(memory, PRODUCT, b, layout, k + 1)
+        scored = is_scored(state, k, memory)
         if not added:
-            if b > 0:  # earlier examples may have moved these nodes
+            if b > 0 and not scored:  # earlier examples may have moved these nodes
                 items, values = sent.items[: sent.size], sent.values[: sent.size]
                 dot_lines(W, nodes, items, values, sent.dense, products)
                 ledger.counts[rank, k, 2] += nodes.size * columns_read(items.size, W.shape[1])
             _add_example(W, layout, k, True, False, memory, b, 0, W.shape[0], rank, ledger, rate)
-        if is_scored(state, k, memory):
+        if scored:
             _add_to_factors(layout, state, k, memory, b, rank, ledger, rate)
             continue
         follow(state, k, sent, nodes, times_rate(delta, rate, memory.lines_real[SCALE, rank]), products, W.T)

@@ -10,7 +10,7 @@ from approxmm.compile import compiled, copy_into
 from approxmm.dispatch import generic
 from approxmm.engine.dense import multiply
 from approxmm.engine.layout import Layout
-from approxmm.engine.sparse.memory import COORDINATES, SIZE, Memory, part
+from approxmm.engine.sparse.memory import COORDINATES, Memory, part
 from approxmm.engine.sparse.plan import ByNode, ByRow
 from approxmm.engine.sparse.units import outputs
 from approxmm.methods.operations import SparseVector, select_sparse
@@ -23,7 +23,7 @@ __all__ = ["is_scored", "score_layer", "select_nodes"]
 @compiled
 def is_scored(state: Any, k: int, memory: Memory) -> bool:
     """Return whether layer k's nodes are selected by scores of a whole batch, for which there is room then."""
-    scored: bool = memory.scores.shape[0] > 0 and score_factors(state, k).shape[0] > 0
+    scored: bool = memory.scores.shape[0] > 0 and score_factors(state, k, memory.scores).shape[0] > 0
     return scored
 
 
@@ -43,7 +43,7 @@ def score_nodes(plan: ByNode, state: Any, k: int, layout: Layout, memory: Memory
         return
     if not is_scored(state, k, memory):
         return
-    factors = score_factors(state, k)
+    factors = score_factors(state, k, memory.scores)
     rank, m = factors.shape
     coordinates = np.empty((stop - first, rank), memory.scores.dtype)
     scores = memory.scores[first:stop]
@@ -51,7 +51,7 @@ def score_nodes(plan: ByNode, state: Any, k: int, layout: Layout, memory: Memory
         sent, own = outputs(memory, b, layout, k), coordinates[b - first]
         size = begin_scores(state, k, sent, own, scores[b - first, :m])
         copy_into(part(memory.real, COORDINATES, b, layout, k), own)
-        part(memory.real, SIZE, b, layout, k)[0] = size
+        memory.divisor[b, k] = size
     multiply(coordinates, factors, np.arange(rank), scores, 0, m)
 
 

@@ -18,6 +18,7 @@ from approxmm.engine.sparse.walk import walk_batches, walk_examples
 from approxmm.engine.steps import StepRange
 from approxmm.engine.team import Team, make_teams
 from approxmm.methods.contract import Cost, Usage
+from approxmm.methods.scoring import score_factors
 from approxmm.network import Network
 
 __all__ = ["ExampleSession"]
@@ -44,20 +45,23 @@ class ExampleSession(Session):
         self.plan = self._plan(network.normalise == "rms")
         # A step of one example is one thread's work.
         self.walkers = self.threads if recipe.asynchronous or self.batch > 1 else 1
-        self.memory = self._memory(self.walkers)
+        scores = score_factors.implementation
+        self.memory = self._memory(self.walkers, scores(type(self.state)) is not scores(object))
         self.ledger = make_ledger(self.walkers, self.depth)
 
     together = 1  # the workspace is for evaluation only
 
     def step_bytes(self) -> int:
         """Return the bytes that steps of one thread take besides the workspace: those of the examples' lists."""
-        return sum(array.nbytes for array in self._memory(1))
+        return sum(array.nbytes for array in self._memory(1, scored=True))
 
-    def _memory(self, walkers: int) -> Memory:
+    def _memory(self, walkers: int, scored: bool) -> Memory:
         slots = self.batch if self.batch > 1 else walkers
         inner = self.method.claims.side == "inner" and self.sampled_layers > 0
-        together = self.batch > 1 and self.method.claims.reads == "input" and self.sampled_layers > 0
-        return make_memory(self.layout, self.dtype, slots, walkers, len(self.slots), inner=inner, together=together)
+        by_node = isinstance(self._plan(False), ByNode)
+        scored = scored and self.batch > 1 and by_node and self.method.claims.reads == "input"
+        sizes = (self.layout, self.dtype, slots, walkers, len(self.slots))
+        return make_memory(*sizes, inner=inner, by_node=by_node, scored=scored)
 
     def statement(self, k: int, steps: int, examples: int) -> Cost:
         """Return what steps cost in sampled layer k besides its products, from what was done there."""

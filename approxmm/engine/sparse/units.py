@@ -17,13 +17,12 @@ from approxmm.engine.sparse.memory import (
     ENTERING,
     GAIN,
     ITEMS,
-    PLACE,
-    PRODUCT,
     SPREAD,
     VALUES,
     Memory,
     listed,
     part,
+    product_row,
 )
 from approxmm.methods.operations import SparseVector
 from approxmm.normalisation import RMS_EPSILON
@@ -96,7 +95,8 @@ def list_units(
         z without the bias, in the order of `index`, or, if `by_unit`, of all nodes.
     """
     sent = outputs(memory, slot, layout, layer)
-    gain, product = part(memory.real, GAIN, slot, layout, layer), part(memory.real, PRODUCT, slot, layout, layer)
+    gain = part(memory.real, GAIN, slot, layout, layer)
+    product = part(memory.real, product_row(memory), slot, layout, layer)
     for q in range(sent.size):
         sent.dense[sent.items[q]] = 0.0
     size = 0
@@ -129,16 +129,14 @@ def _normalise(values: np.ndarray, size: int, width: int) -> float:
 @compiled
 def choose(index: np.ndarray, scale: np.ndarray, memory: Memory, slot: int, layout: Layout, layer: int) -> None:
     """Let only the units `index` (increasing) of a layer enter the next product, scaled."""
-    sent, place = outputs(memory, slot, layout, layer), part(memory.whole, PLACE, slot, layout, layer)
-    chosen = part(memory.whole, CHOSEN, slot, layout, layer)
+    sent, chosen = outputs(memory, slot, layout, layer), part(memory.whole, CHOSEN, slot, layout, layer)
     values, spread = part(memory.real, ENTERING, slot, layout, layer), part(memory.real, SPREAD, slot, layout, layer)
     size = q = 0
     for c in range(index.size):
         while q < sent.size and sent.items[q] < index[c]:
             q += 1
         if q < sent.size and sent.items[q] == index[c]:
-            place[size], chosen[size] = q, index[c]
-            values[size], spread[size] = scale[c] * sent.values[q], scale[c]
+            chosen[size], values[size], spread[size] = index[c], scale[c] * sent.values[q], scale[c]
             size += 1
     memory.sizes[1, slot, layer] = size
 
@@ -160,10 +158,14 @@ def take_back(
     delta, values = listed(memory, DELTA, slot, layout, layer), listed(memory, VALUES, slot, layout, layer)
     gain = listed(memory, GAIN, slot, layout, layer)
     if chosen:
-        place, spread = part(memory.whole, PLACE, slot, layout, layer), part(memory.real, SPREAD, slot, layout, layer)
+        items, entered = items_of(memory, slot, layout, layer), part(memory.whole, CHOSEN, slot, layout, layer)
+        spread = part(memory.real, SPREAD, slot, layout, layer)
         delta[:] = 0.0
+        q = 0
         for c in range(back.size):
-            delta[place[c]] = spread[c] * back[c]
+            while items[q] < entered[c]:
+                q += 1
+            delta[q] = spread[c] * back[c]
     else:
         copy_into(delta, back)
     if normalised:
