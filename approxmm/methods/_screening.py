@@ -67,7 +67,7 @@ FIRST_SWEEPS = 4  # of the iteration, before there is a basis to start from; lat
 
 @score_factors.register(SubspaceScreenState)
 @compiled
-def projected_weights(state: SubspaceScreenState, layer: int) -> np.ndarray:
+def projected_weights(state: SubspaceScreenState, layer: int, like: np.ndarray) -> np.ndarray:
     """Return V."""
     return matrix_of(state.arrays.flat, state.arrays.layout[layer, PROJECTED])
 
@@ -115,7 +115,7 @@ def select_subspace_screen_sparse(
     state: SubspaceScreenState, layer: int, x: SparseVector, key: Key, index: np.ndarray, scale: np.ndarray
 ) -> int:
     """Select the nodes of largest score; a non-zero of the input costs r multiplications."""
-    projected = projected_weights(state, layer)
+    projected = projected_weights(state, layer, x.values)
     rank, nodes = projected.shape
     coordinates, scores = np.empty(rank, projected.dtype), np.empty(nodes, projected.dtype)
     begin_with_bias(state, layer, x, coordinates, scores)

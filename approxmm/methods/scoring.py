@@ -18,8 +18,8 @@ __all__ = ["begin_scores", "score_factors", "select_scored"]
 
 
 @generic
-def score_factors(state: Any, layer: int) -> np.ndarray:  # type: ignore[empty-body]
-    """Return V of a selection by scores ``begun + coordinates · V``, a view (c, m) (compiled).
+def score_factors(state: Any, layer: int, like: np.ndarray) -> np.ndarray:  # type: ignore[empty-body]
+    """Return V of a selection by scores ``begun + coordinates · V``, a view (c, m) of the dtype of `like` (compiled).
 
     Then the scores of several examples are one product of matrices, between `begin_scores` and `select_scored`; and
     ``W[:, nodes] += c · x``, for V, is ``V[:, nodes] += c · size · coordinates``, which whoever scored may do in place
@@ -29,8 +29,8 @@ def score_factors(state: Any, layer: int) -> np.ndarray:  # type: ignore[empty-b
 
 @score_factors.register(object)
 @compiled
-def _no_factors(state: Any, layer: int) -> np.ndarray:
-    return np.empty((0, 0))
+def _no_factors(state: Any, layer: int, like: np.ndarray) -> np.ndarray:
+    return np.empty((0, 0), like.dtype)
 
 
 @generic

@@ -123,7 +123,7 @@ def _add_to_factors(
 ) -> None:
     """Let what scores the nodes of layer k follow one example's step, by the coordinates that it was scored by."""
     nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
-    factors, size = score_factors(state, k), part(memory.real, SIZE, slot, layout, k)[0]
+    factors, size = score_factors(state, k, memory.scores), part(memory.real, SIZE, slot, layout, k)[0]
     scaled = times_rate(delta, rate * size, memory.lines_real[SCALE, rank])
     whole = _spread(memory, slot, rank, layout, k, False, nodes, scaled)
     rows, spare = memory.everything[: factors.shape[0]], line_of(memory.lines_real, BACK, rank, factors.shape[0])

@@ -23,7 +23,7 @@ __all__ = ["is_scored", "score_layer", "select_nodes"]
 @compiled
 def is_scored(state: Any, k: int, memory: Memory) -> bool:
     """Return whether layer k's nodes are selected by scores of a whole batch, for which there is room then."""
-    scored: bool = memory.scores.shape[0] > 0 and score_factors(state, k).shape[0] > 0
+    scored: bool = memory.scores.shape[0] > 0 and score_factors(state, k, memory.scores).shape[0] > 0
     return scored
 
 
@@ -43,7 +43,7 @@ def score_nodes(plan: ByNode, state: Any, k: int, layout: Layout, memory: Memory
         return
     if not is_scored(state, k, memory):
         return
-    factors = score_factors(state, k)
+    factors = score_factors(state, k, memory.scores)
     rank, m = factors.shape
     coordinates = np.empty((stop - first, rank), memory.scores.dtype)
     scores = memory.scores[first:stop]
