@@ -105,13 +105,17 @@ def _column_row() -> Iterator[_Case]:
 
 
 def _deep() -> Iterator[_Case]:
-    """Every example of a batch with its own active set, at depth 7; single examples too."""
+    """Every example of a batch with its own active set, at depth 7; single examples too.
+
+    With as many directions as the depth study takes (`reports/depth_mnist.toml`).
+    """
     one = Run(depth=7, batch=1, optimizer=Sgd(0.01), network={"normalise": "rms"})
-    yield _Case(one._replace(method="subspace_screen", budget=0.05), one, 3.0)
+    screened: dict[str, Any] = {"method": "subspace_screen", "options": {"rank": 48}}
+    yield _Case(one._replace(budget=0.05, **screened), one, 3.0)
     for threads in range(1, min(2, available_workers()) + 1):
         exact = Run(depth=7, threads=threads, network={"normalise": "rms"})
         for budget in (0.05, 0.1):
-            yield _Case(exact._replace(method="subspace_screen", budget=budget), exact, 3.0 if budget == 0.05 else None)
+            yield _Case(exact._replace(budget=budget, **screened), exact, 3.0 if budget == 0.05 else None)
 
 
 def _steps_of(run: Callable[[int], float]) -> int:

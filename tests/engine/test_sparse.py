@@ -107,6 +107,14 @@ def test_scores_do_not_depend_on_how_many_examples_are_evaluated_together(normal
     assert np.abs(scores[0]).max() > 0.1
 
 
+@pytest.mark.slow
+def test_batches_are_stepped_in_single_precision_too() -> None:
+    """No array of another type is in the way, and the draws are the same."""
+    single, double = (run("per_example", law("dropout"), batch=6, dtype=dtype) for dtype in (np.float32, np.float64))
+    assert single[0].params.dtype == np.float32
+    assert_same(single, double, 1e-4)
+
+
 def test_full_budget_is_exact_training() -> None:
     assert_same(run("per_example", law("dropout", 1.0)), run("minibatch", law("exact")), 1e-12)
 

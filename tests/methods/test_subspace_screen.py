@@ -13,6 +13,7 @@ from approxmm.methods import get_method, observe, refresh
 from approxmm.methods._basis import follow_subspace, orthonormalise
 from approxmm.methods._packed import matrix_of, vector_of
 from approxmm.methods._screening import BASIS, BIAS, PROJECTED, RING
+from approxmm.methods.scoring import score_factors
 from approxmm.network import Network
 from approxmm.propagation import simulate
 from approxmm.random import make_key
@@ -153,3 +154,10 @@ def test_rank_beyond_the_inputs_is_the_whole_space():
     index, _ = selected(get_method("subspace_screen", 5), weights, x, make_key(0), state=state)
     np.testing.assert_array_equal(index, np.sort(np.argsort(-(x @ weights + bias))[:5]))
     assert all(np.isfinite(leaf).all() for leaf in leaves(state))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_law_without_scores_has_no_factors_of_the_type_asked_for(dtype):
+    state = get_method("dropout", 0.5).prepare([np.ones((4, 3), dtype)])
+    factors = score_factors(state, 0, np.empty(0, dtype))
+    assert (factors.shape[0], factors.dtype) == (0, dtype)
