@@ -72,12 +72,12 @@ class Emitter:
         function_type = ir.FunctionType(result, arguments)
         return cgutils.get_or_insert_function(self.builder.module, function_type, f"llvm.masked.{what}.{kind}.p0")
 
-    def prefetch(self, pointer: Any) -> None:
-        """Ask for the cache line at `pointer`; any address will do."""
+    def prefetch(self, pointer: Any, *, write: bool = False) -> None:
+        """Ask for the cache line at `pointer`, to `write` there too; any address will do."""
         address = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
         function_type = ir.FunctionType(ir.VoidType(), [address.type, _I32, _I32, _I32])
         prefetch = cgutils.get_or_insert_function(self.builder.module, function_type, "llvm.prefetch.p0")
-        self.builder.call(prefetch, [address, _I32(0), _I32(3), _I32(1)])  # to read, into all levels, data
+        self.builder.call(prefetch, [address, _I32(int(write)), _I32(3), _I32(1)])  # into all levels, data
 
     def first_lanes(self, count: Any) -> Any:
         """Return the mask of the first `count` (an int64 value) lanes."""

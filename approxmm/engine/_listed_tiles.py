@@ -19,6 +19,8 @@ from approxmm.compile import intrinsic
 
 __all__ = ["listed_add_tile", "listed_dot_tile", "listed_sum_tile"]
 
+_I64 = ir.IntType(64)
+
 
 class _Rows(NamedTuple):
     """What all tiles work with: the emitter, addresses of the rows and of the other arrays, and the columns."""
@@ -54,6 +56,19 @@ def _open(context: Any, builder: Any, signature: Any, args: Any, rows: int) -> _
     width, count = builder.extract_value(weights.shape, 1), builder.extract_value(columns.shape, 0)
     places = [e.at(weights.data, builder.mul(builder.load(e.at(chosen.data, args[-1], r)), width)) for r in range(rows)]
     return _Rows(e, places, [other.data for other in others], columns.data, count, args[-1])
+
+
+def _next_rows(context: Any, builder: Any, signature: Any, args: Any, rows: int) -> list[Any]:
+    """Return the addresses of the rows after a tile's own, or of the last one again where there are no more."""
+    weights, chosen = (context.make_array(signature.args[i])(context, builder, args[i]) for i in (0, 1))
+    e = Emitter(builder, context.get_value_type(signature.args[0].dtype))
+    width, size = builder.extract_value(weights.shape, 1), builder.extract_value(chosen.shape, 0)
+    places, last = [], builder.sub(size, _I64(1))
+    for r in range(rows, 2 * rows):
+        number = builder.add(args[-1], _I64(r))
+        number = builder.select(builder.icmp_signed(">", number, last), last, number)
+        places.append(e.at(weights.data, builder.mul(builder.load(e.at(chosen.data, number)), width)))
+    return places
 
 
 @cache
@@ -113,8 +128,8 @@ def listed_sum_tile(rows: int) -> Callable[..., None]:
 
 
 @cache
-def listed_add_tile(rows: int) -> Callable[..., None]:
-    """Return compiled code that adds u vᵀ to W[chosen, columns], for so many rows.
+def listed_add_tile(rows: int, ahead: bool = False) -> Callable[..., None]:
+    """Return compiled code that adds u vᵀ to W[chosen, columns], for so many rows; if `ahead`, it fetches the next.
 
     Its parameters: W (n, m), chosen (c,) int64, each once, columns (k,) int64, u (c,), v (k,); first of the rows in
     `chosen`.
@@ -126,8 +141,11 @@ def listed_add_tile(rows: int) -> Callable[..., None]:
             r = _open(context, builder, signature, args, rows)
             e, (factors, inputs) = r.emitter, r.others
             scales = r.of_rows(factors)
+            coming = _next_rows(context, builder, signature, args, rows) if ahead else []
 
             def turn(q: Any, column: Any, values: list[Any]) -> list[Any]:
+                for place in coming:  # to write: the line is taken from the other processors at once
+                    e.prefetch(e.at(place, column), write=True)
                 number = builder.load(e.at(inputs, q))
                 places = [e.at(place, column) for place in r.places]
                 elements = [builder.load(place) for place in places]

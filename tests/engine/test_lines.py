@@ -35,12 +35,14 @@ def test_products_with_listed_lines_and_columns_are_those_of_the_whole_matrix(dt
         np.testing.assert_allclose(forward, W[LINES] @ whole, rtol=0, atol=tolerance)
         sum_lines(W, LINES, u, columns, scratch, back)
         np.testing.assert_allclose(back, u @ W[np.ix_(LINES, columns)], rtol=0, atol=tolerance)
-        expected = W.copy()
+        expected, alone = W.copy(), W.copy()
         expected[LINES] += np.outer(u, whole)
-        add_block(W, LINES, u, columns, v, whole, forward)
+        add_block(W, LINES, u, columns, v, whole, True, forward)
         np.testing.assert_allclose(W, expected, rtol=0, atol=tolerance)
         untouched = np.setdiff1d(np.arange(HEIGHT), LINES)
         np.testing.assert_array_equal(W[untouched], expected[untouched])
+        add_block(alone, LINES, u, columns, v, whole, False, forward)
+        np.testing.assert_array_equal(alone, W)
 
 
 def test_elements_that_are_not_wanted_are_not_multiplied() -> None:

@@ -85,7 +85,7 @@ def _add_example(
         stop += lines[l] < high
     scaled = times_rate(u[first:stop], rate, memory.lines_real[SCALE, rank])
     spare = line_of(memory.lines_real, BACK, rank, stop - first)
-    add_block(W, lines[first:stop], scaled, columns, v, whole, spare)
+    add_block(W, lines[first:stop], scaled, columns, v, whole, stop - first < lines.size, spare)
     ledger.counts[rank, k, 2] += (stop - first) * columns_read(columns.size, W.shape[1])
 
 
@@ -123,7 +123,7 @@ def _add_to_factors(
     whole = _spread(memory, slot, rank, layout, k, False, nodes, scaled)
     rows, spare = memory.everything[: factors.shape[0]], line_of(memory.lines_real, BACK, rank, factors.shape[0])
     coordinates = part(memory.real, COORDINATES, slot, layout, k)[: rows.size]
-    add_block(factors, rows, coordinates, nodes, scaled, whole, spare)
+    add_block(factors, rows, coordinates, nodes, scaled, whole, False, spare)
     ledger.counts[rank, k, 2] += rows.size * columns_read(nodes.size, factors.shape[1])
 
 

@@ -78,7 +78,7 @@ def _add_to_rows(
         return
     delta = listed(memory, DELTA, slot, layout, k + 1)
     dot_lines(W, items, nodes, delta, whole, back)
-    add_block(W, items, scaled, nodes, delta, whole, back)
+    add_block(W, items, scaled, nodes, delta, whole, False, back)
 
 
 @change_rows.register(object)
@@ -151,7 +151,7 @@ def _add_to_nodes(
     nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
     scaled = times_rate(delta, rate, memory.lines_real[SCALE, rank])
     spare = line_of(memory.lines_real, LINE, rank, nodes.size)
-    add_block(W, nodes, scaled, sent.items[: sent.size], sent.values[: sent.size], sent.dense, spare)
+    add_block(W, nodes, scaled, sent.items[: sent.size], sent.values[: sent.size], sent.dense, False, spare)
     since = mark(ledger, rank, UPDATE, since)
     if follows(state):
         follow(state, k, sent, nodes, scaled, listed(memory, PRODUCT, slot, layout, k + 1), W.T)

@@ -22,6 +22,7 @@ _DOT_ADD_4, _DOT_ADD_1 = dot_add_tile(4), dot_add_tile(1)
 _LISTED_DOT_4, _LISTED_DOT_1 = listed_dot_tile(4), listed_dot_tile(1)
 _LISTED_SUM_4, _LISTED_SUM_1 = listed_sum_tile(4), listed_sum_tile(1)
 _LISTED_ADD_4, _LISTED_ADD_1 = listed_add_tile(4), listed_add_tile(1)
+_LISTED_ADD_SHARED = listed_add_tile(4, ahead=True)
 
 
 @compiled
@@ -137,17 +138,23 @@ def add_block(
     columns: np.ndarray,
     v: np.ndarray,
     whole: np.ndarray,
+    shared: bool,
     scratch: np.ndarray,
 ) -> None:
     """Add u[l] v[q] to W[lines[l], columns[q]].
 
-    Parameters are those of `dot_lines` and `sum_lines`, but that `scratch` is as long as `lines`.
+    Parameters are those of `dot_lines` and `sum_lines`, but that `scratch` is as long as `lines`; `shared` says whether
+    other threads have read these weights: then they are asked for some lines ahead, to write.
     """
     if is_wide(columns.size, W.shape[1]):
         dot_and_add(W, lines, columns, whole, u, scratch)
         return
     fours = lines.size - lines.size % 4
-    for first in range(0, fours, 4):
-        _LISTED_ADD_4(W, lines, columns, u, v, first)
+    if shared:
+        for first in range(0, fours, 4):
+            _LISTED_ADD_SHARED(W, lines, columns, u, v, first)
+    else:
+        for first in range(0, fours, 4):
+            _LISTED_ADD_4(W, lines, columns, u, v, first)
     for first in range(fours, lines.size):
         _LISTED_ADD_1(W, lines, columns, u, v, first)
