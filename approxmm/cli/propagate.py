@@ -60,6 +60,13 @@ if TYPE_CHECKING:
 
 __all__ = ["propagate"]
 
+LayerBudgets = Annotated[
+    str,
+    typer.Option(
+        help="Fraction (0.1) or count (50) of the sampled side; or one a layer: 50,20,exact.", rich_help_panel=METHOD
+    ),
+]
+
 
 @guarded
 def propagate(
@@ -68,13 +75,7 @@ def propagate(
         str, typer.Option(help="exact, onestep, meanfield, closure, simulate, or all that apply.")
     ] = "all",
     method: MethodName = "bernoulli",
-    budget: Annotated[
-        str,
-        typer.Option(
-            help="Fraction (0.1) or count (50) of the sampled side; or one a layer: 50,20,exact.",
-            rich_help_panel=METHOD,
-        ),
-    ] = "0.1",
+    budget: LayerBudgets = "0.1",
     option: Options = None,
     batch: SharedDraws = 1,
     sample_output: SampleOutput = None,
