@@ -55,12 +55,9 @@ def _sum_line(
     mark: int,
     touched: np.ndarray,
     gradient: np.ndarray,
-) -> tuple[int, int]:
-    """Add up the gradient of one line over its entries.
-
-    Returns how many columns it has, listed in `touched`, and how many products they are the sums of.
-    """
-    count = products = 0
+) -> int:
+    """Add up the gradient of one line over its entries; return how many columns it has, listed in `touched`."""
+    count = 0
     for e in range(example.size):
         _, u, columns, v = sides_of(memory, example[e], layout, k, by_node, chosen)
         for q in range(columns.size):
@@ -71,8 +68,7 @@ def _sum_line(
                 gradient[j] = 0.0
                 count += 1
             gradient[j] += u[place[e]] * v[q]
-        products += columns.size
-    return count, products
+    return count
 
 
 @compiled
@@ -189,14 +185,14 @@ def _update_line_by_line(
     summed, packed = line_of(memory.lines_real, LINE, rank, width), line_of(memory.lines_real, BACK, rank, width)
     for line in range(height):
         low, high = starts[line], starts[line + 1]
-        count, products = _sum_line(
+        count = _sum_line(
             memory, layout, k, by_node, chosen, example[low:high], place[low:high], marks, line + 1, touched, summed
         )
         if count == 0:
             continue
         for q in range(count):
             packed[q] = summed[touched[q]]
-        ledger.counts[rank, k, 2] += products
+        ledger.counts[rank, k, 2] += count * (high - low)
         at = layout.weight_at[k] + line * width
         changes = update_some(
             optimizer, params, slots, at, touched[:count], packed[:count], rate, step, memory.scratch[rank]
