@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from approxmm.engine.sparse.products import add_block, columns_read, dot_lines, sum_lines
+from approxmm.engine.sparse.products import add_block, columns_read, columns_summed, dot_lines, sum_lines
 
 HEIGHT = 11
 LINES = np.array([0, 2, 3, 5, 6, 9, 10])
@@ -45,6 +45,23 @@ def test_products_with_listed_lines_and_columns_are_those_of_the_whole_matrix(dt
         np.testing.assert_array_equal(alone, W)
 
 
+def test_what_is_read_of_a_line_is_counted() -> None:
+    """Infinite weights show how far it is read: a result is finite only if none of them was multiplied."""
+    width = 43
+    for listed in ([], [1, 17, 18, 40], [5, 7, 11, 17, 30], [*range(3, 40)]):
+        columns = np.array(listed, dtype=np.int64)
+        whole = np.zeros(width)
+        whole[columns] = 1.0
+        read = 0
+        for j in range(width):
+            W, forward = np.zeros((1, width)), np.empty(1)
+            W[0, j] = np.inf
+            dot_lines(W, LINES[:1], columns, np.ones(columns.size), whole, forward)
+            read += forward[0] != 0.0
+        assert columns_read(columns, width) == read
+        assert columns_summed(columns.size, width) == (width if 10 * columns.size > width else columns.size)
+
+
 def test_elements_that_are_not_wanted_are_not_multiplied() -> None:
     """Infinite weights beside the wanted ones show it: times 0 they would be NaN."""
     width, columns = 43, np.array([1, 17, 18, 40])
@@ -57,5 +74,3 @@ def test_elements_that_are_not_wanted_are_not_multiplied() -> None:
     sum_lines(W, LINES, u, columns, np.empty(width), back)
     assert np.isfinite(forward).all()
     assert np.isfinite(back).all()
-    assert columns_read(columns.size, width) == columns.size
-    assert columns_read(columns.size + 1, width) == width

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -132,17 +133,53 @@ def test_same_bits_for_any_number_of_threads(method: str) -> None:
         assert_same(runs[0], other, 0.0)
 
 
-def columns_read(wanted: np.ndarray) -> int:
-    """Of a line of 20 numbers: all of them, or single ones where they are few."""
-    return 20 if 10 * wanted.size > 20 else wanted.size
+def span(wanted: np.ndarray, width: int) -> int:
+    """Of a line: what lies between the first and the last number that is wanted, or single ones where they are few."""
+    return int(wanted[-1] + 1 - wanted[0]) if 10 * wanted.size > width else wanted.size
 
 
-def test_counted_are_the_touched_weights() -> None:
-    session, _ = run("per_example", law("dropout", 1.0))
-    counts, (x, _) = totals(session.ledger).counts, examples()
-    assert counts[0, 0] == sum(columns_read(np.flatnonzero(row)) for row in x[:STEPS]) * WIDTHS[1]
-    assert counts[0, 1] == 0
-    assert counts[:, KEPT].tolist() == [STEPS * WIDTHS[1], STEPS * WIDTHS[2], 0], "the last layer is not sampled"
+def plain_count(network: Network, x: np.ndarray, gathers: bool) -> np.ndarray:
+    """Return the multiplications (L, 3) of one example's step without a mask, weights lying node by node."""
+    counts, sent, a = np.zeros((network.depth, 3)), [np.flatnonzero(x)], x
+    for k, W in enumerate(network.weights[:-1]):
+        a = np.maximum(a @ W + network.bias(k + 1), 0.0)
+        sent.append(np.flatnonzero(a))
+        counts[k, 0] = W.shape[1] * span(sent[k], W.shape[0])
+    for k, W in enumerate(network.weights[:-1]):
+        n, nodes = W.shape[0], sent[k + 1].size
+        counts[k, 1] = nodes * (n if 10 * sent[k].size > n else sent[k].size) if k > 0 else 0
+        counts[k, 2] = nodes * (sent[k].size if gathers else span(sent[k], n))
+    counts[-1] = sent[-1].size * network.widths[-1]
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("batch", "optimizer"),
+    [
+        (1, Sgd(0.05)),
+        (6, Sgd(0.05)),
+        pytest.param(1, Adagrad(0.01), marks=pytest.mark.slow),
+        pytest.param(6, Adagrad(0.01), marks=pytest.mark.slow),
+    ],
+)
+def test_counted_are_the_multiplications_that_are_done(batch: int, optimizer: Any) -> None:
+    """Step by step against a count in plain Python; single examples among them whose input is read singly."""
+    network, (x, y) = Network.random(WIDTHS, bias_std=0.1, seed=1), examples()
+    x[5:9, 2:] = 0.0
+    recipe = Recipe(law("dropout", 1.0), optimizer, batch=batch, dtype=np.float64, path="per_example")
+    session, order, losses = make_session(network, recipe), np.arange(batch * STEPS)[: EXAMPLES - 1], np.zeros(STEPS)
+    rates, expected = np.full(STEPS, 0.05), np.zeros((len(WIDTHS) - 1, 3))
+    for step in range(-(-order.size // batch)):
+        now = session.network()
+        for row in order[step * batch : (step + 1) * batch]:
+            expected += plain_count(now, x[row], gathers=not isinstance(optimizer, Sgd))
+        assert session.run(x, y, StepRange(order, step, step + 1, 0, rates[step : step + 1]), losses) == 1
+    counts = totals(session.ledger).counts
+    np.testing.assert_array_equal(counts[:, :3], expected)
+    kept = [order.size * WIDTHS[1], order.size * WIDTHS[2], 0]
+    assert counts[:, KEPT].tolist() == kept, "the last layer is not sampled"
+    whole = [np.prod(pair) * order.size for pair in pairwise(WIDTHS)]
+    assert (expected[0] < whole[0]).all()
 
 
 def test_asynchronous_threads_learn() -> None:

@@ -86,7 +86,7 @@ def _add_example(
     scaled = times_rate(u[first:stop], rate, memory.lines_real[SCALE, rank])
     spare = line_of(memory.lines_real, BACK, rank, stop - first)
     add_block(W, lines[first:stop], scaled, columns, v, whole, stop - first < lines.size, spare)
-    ledger.counts[rank, k, 2] += (stop - first) * columns_read(columns.size, W.shape[1])
+    ledger.counts[rank, k, 2] += (stop - first) * columns_read(columns, W.shape[1])
 
 
 @compiled
@@ -124,7 +124,7 @@ def _add_to_factors(
     rows, spare = memory.everything[: factors.shape[0]], line_of(memory.lines_real, BACK, rank, factors.shape[0])
     coordinates = part(memory.real, COORDINATES, slot, layout, k)[: rows.size]
     add_block(factors, rows, coordinates, nodes, scaled, whole, False, spare)
-    ledger.counts[rank, k, 2] += rows.size * columns_read(nodes.size, factors.shape[1])
+    ledger.counts[rank, k, 2] += rows.size * columns_read(nodes, factors.shape[1])
 
 
 @compiled
@@ -149,7 +149,7 @@ def follow_in_turn(
             if b > 0 and not scored:  # earlier examples may have moved these nodes
                 items, values = sent.items[: sent.size], sent.values[: sent.size]
                 dot_lines(W, nodes, items, values, sent.dense, products)
-                ledger.counts[rank, k, 2] += nodes.size * columns_read(items.size, W.shape[1])
+                ledger.counts[rank, k, 2] += nodes.size * columns_read(items, W.shape[1])
             _add_example(W, layout, k, True, False, memory, b, 0, W.shape[0], rank, ledger, rate)
         if scored:
             _add_to_factors(layout, state, k, memory, b, rank, ledger, rate)

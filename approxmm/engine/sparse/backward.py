@@ -10,10 +10,11 @@ from approxmm.compile import compiled, inlined
 from approxmm.dispatch import generic
 from approxmm.engine.layout import Layout
 from approxmm.engine.ledger import BACKWARD, UPKEEP, Ledger, mark
+from approxmm.engine.optimizers import adds_directly
 from approxmm.engine.sparse.changes import change_nodes, change_rows
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
-from approxmm.engine.sparse.products import columns_read, sum_lines
+from approxmm.engine.sparse.products import columns_read, columns_summed, sum_lines
 from approxmm.engine.sparse.units import entering, items_of, outputs, spread, take_back
 from approxmm.engine.sparse.updates import update_some
 from approxmm.engine.sparse.upkeep import show_layer
@@ -60,9 +61,9 @@ def _step_rows(
     back, whole = line_of(memory.lines_real, BACK, rank, items.size), line_of(memory.lines_real, LINE, rank, m)
     spread(nodes, delta, whole)
     change_rows(optimizer, params, slots, layout, k, items, values, whole, back, memory, slot, rank, rate, step)
-    touched = items.size * columns_read(nodes.size, m)
-    ledger.counts[rank, k, 1] += touched if k > 0 else 0  # for the first layer nobody asks for it
-    ledger.counts[rank, k, 2] += touched
+    read = columns_read(nodes, m)
+    ledger.counts[rank, k, 1] += items.size * read if k > 0 else 0  # for the first layer nobody asks for it
+    ledger.counts[rank, k, 2] += items.size * (read if adds_directly(optimizer) else nodes.size)
     return back
 
 
@@ -90,9 +91,9 @@ def _step_nodes(
     if k > 0:
         sum_lines(W, nodes, delta, items, line_of(memory.lines_real, LINE, rank, W.shape[1]), back)
     since = mark(ledger, rank, BACKWARD, since)
-    touched = nodes.size * columns_read(items.size, W.shape[1])
-    ledger.counts[rank, k, 1] += touched if k > 0 else 0
-    ledger.counts[rank, k, 2] += touched
+    ledger.counts[rank, k, 1] += nodes.size * columns_summed(items.size, W.shape[1]) if k > 0 else 0
+    changed = columns_read(items, W.shape[1]) if adds_directly(optimizer) else items.size
+    ledger.counts[rank, k, 2] += nodes.size * changed
     return change_nodes(optimizer, params, slots, layout, state, k, memory, slot, rank, ledger, rate, step, since)
 
 

@@ -12,8 +12,8 @@ from approxmm.engine.layout import Layout, weights_of
 from approxmm.engine.ledger import Ledger
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
-from approxmm.engine.sparse.products import columns_read, dot_lines, sum_lines
-from approxmm.engine.sparse.units import entering, items_of, take_back
+from approxmm.engine.sparse.products import columns_read, columns_summed, dot_lines, sum_lines
+from approxmm.engine.sparse.units import entering, items_of, spread, take_back
 
 __all__ = ["descend"]
 
@@ -27,11 +27,9 @@ def _back_through_rows(
     items = entering(memory, slot, layout, k, chosen)[0]
     nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
     back, whole = line_of(memory.lines_real, BACK, rank, items.size), line_of(memory.lines_real, LINE, rank, m)
-    whole[:] = 0.0
-    for q in range(nodes.size):
-        whole[nodes[q]] = delta[q]
+    spread(nodes, delta, whole)
     dot_lines(W, items, nodes, delta, whole, back)
-    ledger.counts[rank, k, 1] += items.size * columns_read(nodes.size, m)
+    ledger.counts[rank, k, 1] += items.size * columns_read(nodes, m)
     return back
 
 
@@ -59,7 +57,7 @@ def descend_by_node(
         back = line_of(memory.lines_real, BACK, rank, items.size)
         line = line_of(memory.lines_real, LINE, rank, W.shape[1])
         sum_lines(W, nodes, delta, items, line, back)
-        ledger.counts[rank, k, 1] += nodes.size * columns_read(items.size, W.shape[1])
+        ledger.counts[rank, k, 1] += nodes.size * columns_summed(items.size, W.shape[1])
     take_back(back, False, plan.normalised, memory, slot, layout, k)
 
 

@@ -115,7 +115,7 @@ def forward_by_node(
     products = line_of(memory.lines_real, LINE, rank, count)
     items, values = sent.items[: sent.size], sent.values[: sent.size]
     dot_lines(W, index[:count], items, values, sent.dense, products)
-    ledger.counts[rank, k, 0] += count * columns_read(items.size, W.shape[1])
+    ledger.counts[rank, k, 0] += count * columns_read(items, W.shape[1])
     list_units(activation, plan.normalised, index[:count], scale, products, False, bias, memory, slot, layout, k + 1)
     ledger.counts[rank, k, KEPT] += count
     return mark(ledger, rank, FORWARD, since)

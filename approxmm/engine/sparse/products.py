@@ -12,7 +12,16 @@ from approxmm._tiles import dot_add_tile, dot_tile, multiply_tile
 from approxmm.compile import compiled
 from approxmm.engine._listed_tiles import listed_add_tile, listed_dot_tile, listed_sum_tile
 
-__all__ = ["add_block", "columns_read", "dot_and_add", "dot_lines", "is_wide", "sum_lines", "sum_whole_lines"]
+__all__ = [
+    "add_block",
+    "columns_read",
+    "columns_summed",
+    "dot_and_add",
+    "dot_lines",
+    "is_wide",
+    "sum_lines",
+    "sum_whole_lines",
+]
 
 _GATHER_COST = 10  # elements of a line that are read in vectors in the time of a gathered one
 _BLOCK = 8  # lines whose sum is formed together: as many streams as the memory's prefetcher follows
@@ -32,8 +41,17 @@ def is_wide(size: int, width: int) -> bool:
 
 
 @compiled
-def columns_read(size: int, width: int) -> int:
-    """Return how many of a line's columns are read, and multiplied, where so many are wanted."""
+def columns_read(columns: np.ndarray, width: int) -> int:
+    """Return how many of a line's columns `dot_lines` and `add_block` multiply, where these (increasing) are wanted."""
+    count: int = columns.size
+    if is_wide(count, width):
+        count = columns[count - 1] + 1 - columns[0]
+    return count
+
+
+@compiled
+def columns_summed(size: int, width: int) -> int:
+    """Return how many of a line's columns `sum_lines` multiplies, where so many are wanted."""
     return width if is_wide(size, width) else size
 
 
