@@ -243,7 +243,8 @@ def check_refresh(
 ) -> None:
     """Check that after some items' weights changed a refreshed state equals a new one (to rounding of the norms).
 
-    The method must also accept it where it comes out of a file.
+    The method must also accept it where it comes out of a file. A state that follows the longest item's norm only now
+    and then passes if that item is not among the changed ones, and stays the longest.
     """
     state = method.build([weights])
     weights = weights.copy()

@@ -123,10 +123,11 @@ def _selection_checks(method: Method, seed: int) -> dict[str, Callable[[], None]
             raise AssertionError("the covariance has a negative eigenvalue")
 
     def refreshed() -> None:
-        side = method.side_length(weights)
-        changed = [0, side // 2]
-        new = weights[changed] if method.claims.side == "inner" else weights[:, changed]
-        check_refresh(method, weights, changed, 1.5 * new)
+        inner = method.claims.side == "inner"
+        shortest = np.argsort(np.linalg.norm(weights, axis=1 if inner else 0))
+        changed = [int(shortest[0]), int(shortest[len(shortest) // 2])]
+        new = weights[changed] if inner else weights[:, changed]
+        check_refresh(method, weights, changed, -0.5 * new)
 
     return {
         "selections are well-formed": lambda: check_form(method, weights, x),

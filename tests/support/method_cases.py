@@ -67,6 +67,11 @@ def lags(method: Method) -> bool:
     return getattr(method, "rebuild", "") in ("published", "geometric")
 
 
+def keeps_scale(method: Method) -> bool:
+    """Return whether the state follows the longest item now and then only: hash tables that are kept up to date."""
+    return method.name == "alsh_unbiased" or getattr(method, "rebuild", "") == "incremental"
+
+
 def label(method: Method) -> str:
     """Return a test id."""
     return "-".join(str(setting) for setting in method.describe().values())
