@@ -25,7 +25,7 @@ from approxmm.engine.sparse.memory import (
 from approxmm.engine.sparse.plan import is_chosen, lies_by_node, nodes_of
 from approxmm.engine.sparse.products import add_block, columns_read, dot_lines
 from approxmm.engine.sparse.scoring import is_scored
-from approxmm.engine.sparse.units import entering, items_of, outputs, spread
+from approxmm.engine.sparse.units import entering, fill_line, items_of, outputs
 from approxmm.engine.sparse.updates import times_rate
 from approxmm.engine.team import Team, share
 from approxmm.methods.operations import follow, follows, needs_products
@@ -53,7 +53,7 @@ def _spread(
     """Return `v` at its places in a whole line, zeros elsewhere."""
     if by_node:
         return outputs(memory, slot, layout, k).dense
-    return spread(columns, v, line_of(memory.lines_real, LINE, rank, layout.widths[k + 1]))
+    return fill_line(columns, v, line_of(memory.lines_real, LINE, rank, layout.widths[k + 1]))
 
 
 @compiled
@@ -141,10 +141,10 @@ def follow_in_turn(
     added: bool,
 ) -> None:
     """Let the method's state follow the examples' steps one after the other, adding each before unless all are."""
+    scored = is_scored(state, k, memory)
     for b in range(size):
         sent, delta = outputs(memory, b, layout, k), listed(memory, DELTA, b, layout, k + 1)
         nodes, products = items_of(memory, b, layout, k + 1), listed(memory, PRODUCT, b, layout, k + 1)
-        scored = is_scored(state, k, memory)
         if not added:
             if b > 0 and not scored:  # earlier examples may have moved these nodes
                 items, values = sent.items[: sent.size], sent.values[: sent.size]

@@ -15,7 +15,7 @@ from approxmm.engine.sparse.changes import change_nodes, change_rows
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
 from approxmm.engine.sparse.products import columns_read, columns_summed, sum_lines
-from approxmm.engine.sparse.units import entering, items_of, outputs, spread, take_back
+from approxmm.engine.sparse.units import entering, fill_line, items_of, outputs, take_back
 from approxmm.engine.sparse.updates import update_some
 from approxmm.engine.sparse.upkeep import show_layer
 
@@ -59,7 +59,7 @@ def _step_rows(
     items, values = entering(memory, slot, layout, k, chosen)
     nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
     back, whole = line_of(memory.lines_real, BACK, rank, items.size), line_of(memory.lines_real, LINE, rank, m)
-    spread(nodes, delta, whole)
+    fill_line(nodes, delta, whole)
     change_rows(optimizer, params, slots, layout, k, items, values, whole, back, memory, slot, rank, rate, step)
     read = columns_read(nodes, m)
     ledger.counts[rank, k, 1] += items.size * read if k > 0 else 0  # for the first layer nobody asks for it

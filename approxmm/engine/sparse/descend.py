@@ -13,7 +13,7 @@ from approxmm.engine.ledger import Ledger
 from approxmm.engine.sparse.memory import BACK, DELTA, LINE, Memory, line_of, listed
 from approxmm.engine.sparse.plan import ByNode, ByRow, is_chosen, nodes_of
 from approxmm.engine.sparse.products import columns_read, columns_summed, dot_lines, sum_lines
-from approxmm.engine.sparse.units import entering, items_of, spread, take_back
+from approxmm.engine.sparse.units import entering, fill_line, items_of, take_back
 
 __all__ = ["descend"]
 
@@ -27,7 +27,7 @@ def _back_through_rows(
     items = entering(memory, slot, layout, k, chosen)[0]
     nodes, delta = items_of(memory, slot, layout, k + 1), listed(memory, DELTA, slot, layout, k + 1)
     back, whole = line_of(memory.lines_real, BACK, rank, items.size), line_of(memory.lines_real, LINE, rank, m)
-    spread(nodes, delta, whole)
+    fill_line(nodes, delta, whole)
     dot_lines(W, items, nodes, delta, whole, back)
     ledger.counts[rank, k, 1] += items.size * columns_read(nodes, m)
     return back

@@ -39,9 +39,7 @@ def score_layer(plan: Any, state: Any, k: int, layout: Layout, memory: Memory, f
 @compiled
 def score_nodes(plan: ByNode, state: Any, k: int, layout: Layout, memory: Memory, first: int, stop: int) -> None:
     """Multiply all examples' coordinates by the method's factors."""
-    if k == plan.layers:
-        return
-    if not is_scored(state, k, memory):
+    if k == plan.layers or not is_scored(state, k, memory):
         return
     factors = score_factors(state, k, memory.scores)
     rank, m = factors.shape

@@ -27,7 +27,7 @@ from approxmm.engine.sparse.memory import (
 from approxmm.methods.operations import SparseVector
 from approxmm.normalisation import RMS_EPSILON
 
-__all__ = ["choose", "entering", "items_of", "list_input", "list_units", "outputs", "spread", "take_back"]
+__all__ = ["choose", "entering", "fill_line", "items_of", "list_input", "list_units", "outputs", "take_back"]
 
 
 @compiled
@@ -37,7 +37,7 @@ def items_of(memory: Memory, slot: int, layout: Layout, layer: int) -> np.ndarra
 
 
 @compiled
-def spread(items: np.ndarray, values: np.ndarray, line: np.ndarray) -> np.ndarray:
+def fill_line(items: np.ndarray, values: np.ndarray, line: np.ndarray) -> np.ndarray:
     """Write numbers at their places in a line, zeros elsewhere; return the line."""
     line[:] = 0.0
     for q in range(items.size):
